@@ -1,0 +1,305 @@
+//! How a graph level begins: what it finds stored, and what input, answers and commands make of it.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::RunInput;
+use super::level::{Level, Verdict};
+use super::notes::interrupts_of;
+use crate::checkpoint::{Metadata, Outcome, PendingWrite, Saved, Source};
+use crate::command::{AnyCommand, Goto};
+use crate::error::RunError;
+use crate::fact::{Body, TaskPath};
+use crate::graph::compile::SENDS;
+use crate::host::Which;
+use crate::ids::NULL_TASK;
+use crate::node::ResumeOnce;
+use crate::pregel::{Cells, Planned, TaskWrites, WriteList, apply, reserved};
+use crate::value::{Key, Shared};
+
+/// How a level goes on from what it found stored.
+struct Stance {
+    resuming: bool,
+    time_travel: bool,
+    forks: bool,
+    superseded: bool,
+    /// Metadata and parent of the checkpoint that was loaded.
+    loaded: Option<(Metadata, Option<Uuid>)>,
+}
+
+impl Level {
+    /// Loads, takes the input in, and plans the first tasks.
+    pub(super) async fn enter(&mut self, input: RunInput) -> Result<(Vec<Planned>, Verdict), RunError> {
+        if self.config.recursion_limit < 1 {
+            return Err(RunError::value_error("recursion_limit must be at least 1"));
+        }
+        let stance = self.load(&input).await?;
+        let limit = i64::try_from(self.config.recursion_limit).unwrap_or(i64::MAX / 2);
+        self.stop = self.step + limit + 1;
+        let command = match &input {
+            RunInput::Command(command) => self.command(command, &stance).await?,
+            RunInput::Nothing | RunInput::Value(_) => Vec::new(),
+        };
+        self.apply_null_writes(&command)?;
+        if stance.resuming {
+            return self.resume(stance).await;
+        }
+        match input {
+            RunInput::Value(value) => self.begin(value).await,
+            // A command to an empty thread is applied above and is then the input, as in LangGraph.
+            RunInput::Command(command) => {
+                let update = command.update.unwrap_or_default();
+                self.begin(update.into_iter().collect::<crate::value::Object>().into()).await
+            }
+            RunInput::Nothing => Err(RunError::empty_input("Received no input for __start__")),
+        }
+    }
+
+    async fn load(&mut self, input: &RunInput) -> Result<Stance, RunError> {
+        let root = self.ns.is_empty();
+        let mapped = self.config.checkpoint_map.iter().find(|(ns, _)| *ns == self.ns).map(|(_, id)| *id);
+        let addressed = if root { self.config.checkpoint_id.or(mapped) } else { mapped };
+        let which = match (addressed, self.around.replay_before) {
+            (Some(id), _) => Which::Id(id),
+            (None, Some(before)) => Which::Before(before),
+            (None, None) => Which::Newest,
+        };
+        let saved = if self.saver.keeps() { self.host.load(self.ns.clone(), which).await? } else { None };
+        let superseded = match (&saved, which) {
+            (_, Which::Newest) | (None, _) => false,
+            (Some(saved), _) => {
+                let newest = self.host.load(self.ns.clone(), Which::Newest).await?;
+                newest.is_some_and(|newest| newest.checkpoint.id != saved.checkpoint.id)
+            }
+        };
+        self.parent = addressed;
+        let loaded = saved.as_ref().map(|saved| (saved.metadata.clone(), saved.parent));
+        let same_run = self.take(saved);
+        let is_addressed = which != Which::Newest;
+        let told = self.around.resuming;
+        let by_itself = match input {
+            RunInput::Nothing | RunInput::Command(_) => true,
+            RunInput::Value(_) => root && same_run,
+        };
+        let resuming = self.cells.is_used() && told.unwrap_or(by_itself);
+        let answers = matches!(input, RunInput::Command(command) if command.resume.is_some());
+        let own_ns_mapped = !root && mapped.is_some();
+        let time_travel = is_addressed && (own_ns_mapped || !(answers || told == Some(true)));
+        let made_by_hand = loaded
+            .as_ref()
+            .is_some_and(|(metadata, _)| matches!(metadata.source, Source::Update | Source::Fork));
+        let forks = resuming && time_travel && (!made_by_hand || superseded);
+        if time_travel {
+            self.pending.retain(|row| &*row.channel != reserved::RESUME);
+        }
+        self.replaying = time_travel || superseded;
+        Ok(Stance { resuming, time_travel, forks, superseded, loaded })
+    }
+
+    /// Takes a stored checkpoint over; true when this very run stored it.
+    fn take(&mut self, saved: Option<Saved>) -> bool {
+        let Some(saved) = saved else {
+            self.head = self.host.new_checkpoint_id(-2);
+            return false;
+        };
+        let Saved { checkpoint, metadata, writes, .. } = saved;
+        let cells = Cells::restore(self.program(), &checkpoint);
+        self.cells = Arc::new(cells);
+        self.step = metadata.step + 1;
+        self.head = checkpoint.id;
+        self.parent = Some(checkpoint.id);
+        self.saver.start_from(Some(checkpoint.id));
+        self.pending = writes;
+        let run = metadata.extra.get("run_id").and_then(Value::as_str);
+        self.config.retry && run == Some(&*self.config.run_id.to_string())
+    }
+
+    /// What a command writes under the null task, in order; stored on the head unless it forks.
+    async fn command(&mut self, command: &AnyCommand, stance: &Stance) -> Result<WriteList, RunError> {
+        if command.parent {
+            return Err(RunError::NoParent);
+        }
+        if command.is_empty() {
+            return Err(RunError::empty_input("Received empty Command input"));
+        }
+        let mut writes: WriteList = Vec::new();
+        for goto in &command.goto {
+            writes.push(match goto {
+                Goto::Send(send) => (SENDS.into(), send.clone().into()),
+                Goto::Node(name) => {
+                    (format!("branch:to:{name}").into(), Value::from(crate::command::START).into())
+                }
+            });
+        }
+        if let Some(answer) = &command.resume {
+            if let Some(answer) = self.answer(answer, stance.superseded)? {
+                writes.push((reserved::RESUME.into(), answer));
+            }
+        }
+        let known = command.update.iter().flatten().filter(|(key, _)| self.program().is_key(key));
+        writes.extend(known.cloned());
+        let rows = self.null_rows(&writes);
+        if !stance.forks && self.cells.is_used() {
+            self.saver.save(self.head, rows.clone(), None, Outcome::Continue).await?;
+        }
+        self.pending.retain(|row| row.task != NULL_TASK);
+        self.pending.extend(rows);
+        Ok(writes)
+    }
+
+    /// A map of answers goes to the tasks that it names; any other answer goes to whoever asks first.
+    fn answer(&mut self, answer: &Shared, superseded: bool) -> Result<Option<Shared>, RunError> {
+        if !self.saver.keeps() {
+            return Err(RunError::runtime_error("Cannot use Command(resume=...) without checkpointer"));
+        }
+        let open = self.open_interrupts();
+        let strict = self.config.strict_resume && self.ns.is_empty() && !superseded;
+        let map = answer.json().as_object().filter(|map| map.keys().all(|key| is_interrupt_id(key)));
+        let Some(map) = map else {
+            if open.len() > 1 {
+                let class = if strict { "UnknownInterruptError" } else { "RuntimeError" };
+                return Err(RunError::Invalid { class, message: AMBIGUOUS.to_owned() });
+            }
+            return Ok(Some(answer.clone()));
+        };
+        if strict {
+            if map.is_empty() {
+                return Err(RunError::UnknownInterrupt {
+                    message: "The resume map names no interrupt".into(),
+                });
+            }
+            if let Some(unknown) = map.keys().filter(|id| !open.contains(id)).min() {
+                let message = format!("Unknown or already-consumed interrupt: {unknown}");
+                return Err(RunError::UnknownInterrupt { message });
+            }
+        }
+        self.resume_map = Some(Arc::new(map.clone()));
+        Ok(None)
+    }
+
+    /// The ids of the questions that wait on the head.
+    fn open_interrupts(&self) -> Vec<String> {
+        let finished =
+            |task: Uuid| self.pending.iter().any(|row| row.task == task && !reserved::is_fate(&row.channel));
+        let rows =
+            self.pending.iter().filter(|row| &*row.channel == reserved::INTERRUPT && !finished(row.task));
+        let mut ids: Vec<String> =
+            rows.flat_map(|row| interrupts_of(&row.value)).map(|interrupt| interrupt.id).collect();
+        ids.sort();
+        ids.dedup();
+        ids
+    }
+
+    /// The rows of the null task with `writes` added: ordinary ones after those that were there.
+    fn null_rows(&self, writes: &WriteList) -> Vec<PendingWrite> {
+        let before = self.pending.iter().filter(|row| row.task == NULL_TASK && row.index >= 0);
+        let mut rows: Vec<PendingWrite> = before.cloned().collect();
+        let path: Key = TaskPath::Input.text().into();
+        let row = |index: i32, (channel, value): &(Key, Shared)| PendingWrite {
+            task: NULL_TASK,
+            index,
+            channel: channel.clone(),
+            value: value.clone(),
+            path: path.clone(),
+        };
+        let (special, ordinary): (Vec<_>, Vec<_>) =
+            writes.iter().partition(|(channel, _)| reserved::slot(channel).is_some());
+        for write in ordinary {
+            rows.push(row(i32::try_from(rows.len()).unwrap_or(i32::MAX), write));
+        }
+        rows.extend(special.iter().map(|write| row(reserved::slot(&write.0).unwrap_or(-1), write)));
+        rows
+    }
+
+    /// Applies what stands under the null task, stored or just commanded, and keeps its answer.
+    fn apply_null_writes(&mut self, command: &WriteList) -> Result<(), RunError> {
+        let rows = self.pending.iter().filter(|row| row.task == NULL_TASK);
+        let stored: WriteList = rows.map(|row| (row.channel.clone(), row.value.clone())).collect();
+        let writes = if stored.is_empty() { command.clone() } else { stored };
+        let answer = writes.iter().find(|(channel, _)| &**channel == reserved::RESUME);
+        let answer = answer.map(|(_, value)| value.clone());
+        self.resume = Arc::new(ResumeOnce::new(answer, self.around.resume.clone()));
+        if writes.iter().any(|(channel, _)| !reserved::is_reserved(channel)) {
+            self.apply_input(&[], &writes)?;
+        }
+        Ok(())
+    }
+
+    /// Applies `writes` as the pseudo-task of the input, together with tasks that will not run.
+    fn apply_input(&mut self, discarded: &[Planned], writes: &WriteList) -> Result<(), RunError> {
+        let graph = self.graph.clone();
+        let mut tasks: Vec<TaskWrites<'_>> = discarded
+            .iter()
+            .map(|task| TaskWrites {
+                path: &task.info.path,
+                node: Some(task.node),
+                triggers: match task.info.path {
+                    TaskPath::Pull(_) => &graph.0.nodes[task.node].triggers,
+                    _ => &[],
+                },
+                triggered: true,
+                writes: &[],
+            })
+            .collect();
+        let path = TaskPath::Input;
+        tasks.push(TaskWrites { path: &path, node: None, triggers: &[], triggered: false, writes });
+        let host = self.host.clone();
+        apply(&graph.0, Arc::make_mut(&mut self.cells), &mut tasks, &mut || host.new_id())
+    }
+
+    /// New input: what was still to run is given up, and the graph begins at its entry.
+    async fn begin(&mut self, input: Shared) -> Result<(Vec<Planned>, Verdict), RunError> {
+        let discarded =
+            if self.cells.is_used() { self.planner().plan(&self.cells, false) } else { Vec::new() };
+        self.apply_input(&discarded, &vec![(crate::command::START.into(), input)])?;
+        let (step, parent) = (self.step, self.parent);
+        self.replaying = false;
+        let (tasks, verdict) = self.advance(Source::Input, Vec::new(), &[]).await?;
+        self.tell_checkpoint(&tasks, self.metadata(Source::Input, step), parent, false).await;
+        Ok((tasks, verdict))
+    }
+
+    /// Goes on from where the thread stands, or from the checkpoint that was asked for.
+    async fn resume(&mut self, stance: Stance) -> Result<(Vec<Planned>, Verdict), RunError> {
+        let cells = Arc::make_mut(&mut self.cells);
+        cells.resumed_at = Some(cells.versions.clone());
+        self.resuming = Some(true);
+        let Stance { forks, time_travel, loaded, .. } = stance;
+        if forks {
+            self.pending.retain(|row| &*row.channel != reserved::INTERRUPT);
+            let null_rows: Vec<PendingWrite> =
+                self.pending.iter().filter(|row| row.task == NULL_TASK).cloned().collect();
+            self.replay_before = Some(self.head);
+            let (step, parent) = (self.step, self.parent);
+            // A fork is the same state once more: what changed last is not known to it.
+            Arc::make_mut(&mut self.cells).updated = None;
+            let (tasks, verdict) = self.advance(Source::Fork, Vec::new(), &[]).await?;
+            self.saver.save(self.head, null_rows, None, Outcome::Continue).await?;
+            self.tell(|| Body::Values(self.output())).await;
+            self.tell_checkpoint(&tasks, self.metadata(Source::Fork, step), parent, false).await;
+            return Ok((tasks, verdict));
+        }
+        let (metadata, parent) = match loaded {
+            Some((metadata, parent)) => (metadata, parent),
+            None => (self.metadata(Source::Loop, self.step - 1), None),
+        };
+        if time_travel {
+            self.replay_before = parent;
+        }
+        let tasks = self.planner().plan(&self.cells, false);
+        let verdict = self.judge(&tasks, &[]);
+        self.tell(|| Body::Values(self.output())).await;
+        self.tell_checkpoint(&tasks, metadata, parent, true).await;
+        Ok((tasks, verdict))
+    }
+}
+
+const AMBIGUOUS: &str = "When there are multiple pending interrupts, you must specify the interrupt id when \
+                         resuming. Docs: https://docs.langchain.com/oss/python/langgraph/interrupts#handling-\
+                         multiple-interrupts.";
+
+fn is_interrupt_id(key: &str) -> bool {
+    key.len() == 32 && key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}

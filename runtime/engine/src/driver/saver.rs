@@ -1,0 +1,106 @@
+//! When progress is stored: at once, behind the next superstep, or when the run ends.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures_util::future::BoxFuture;
+use uuid::Uuid;
+
+use crate::checkpoint::{Commit, NewCheckpoint, Outcome, PendingWrite};
+use crate::config::Durability;
+use crate::error::RunError;
+use crate::host::{Host, StorageError};
+use crate::value::Key;
+
+/// Stores what one graph level commits, as its durability says.
+pub(super) struct Saver {
+    host: Arc<dyn Host>,
+    ns: Key,
+    /// `None` when nothing is kept.
+    durability: Option<Durability>,
+    /// A mutex only so that a level may be shared between threads; it is never locked.
+    in_flight: Mutex<Option<BoxFuture<'static, Result<(), StorageError>>>>,
+    /// What durability `exit` holds back.
+    held: Option<NewCheckpoint>,
+    held_writes: Vec<PendingWrite>,
+    /// The checkpoint from which the run started.
+    started_from: Option<Uuid>,
+}
+
+impl Saver {
+    pub(super) fn new(host: Arc<dyn Host>, ns: Key, durability: Option<Durability>) -> Self {
+        let (in_flight, held, held_writes, started_from) = (Mutex::new(None), None, Vec::new(), None);
+        Self { host, ns, durability, in_flight, held, held_writes, started_from }
+    }
+
+    pub(super) fn keeps(&self) -> bool {
+        self.durability.is_some()
+    }
+
+    pub(super) fn start_from(&mut self, checkpoint: Option<Uuid>) {
+        self.started_from = checkpoint;
+    }
+
+    /// Stores writes, a checkpoint, or both; `base` is where the writes hang.
+    pub(super) async fn save(
+        &mut self,
+        base: Uuid,
+        writes: Vec<PendingWrite>,
+        checkpoint: Option<NewCheckpoint>,
+        outcome: Outcome,
+    ) -> Result<(), RunError> {
+        let Some(durability) = self.durability else { return Ok(()) };
+        if durability == Durability::Exit {
+            self.hold(writes, checkpoint);
+            return Ok(());
+        }
+        let writes = (!writes.is_empty()).then_some((base, writes));
+        if writes.is_none() && checkpoint.is_none() && outcome == Outcome::Continue {
+            return Ok(());
+        }
+        self.settle().await?;
+        let commit = self.host.commit(Commit { ns: self.ns.clone(), writes, checkpoint, outcome });
+        match durability {
+            Durability::Sync => commit.await?,
+            Durability::Async | Durability::Exit => *self.in_flight() = Some(commit),
+        }
+        Ok(())
+    }
+
+    fn hold(&mut self, writes: Vec<PendingWrite>, checkpoint: Option<NewCheckpoint>) {
+        if let Some(checkpoint) = checkpoint {
+            self.held_writes.clear();
+            self.held = Some(NewCheckpoint { parent: self.started_from, ..checkpoint });
+        } else {
+            self.held_writes.extend(writes);
+        }
+    }
+
+    fn in_flight(&mut self) -> &mut Option<BoxFuture<'static, Result<(), StorageError>>> {
+        self.in_flight.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the commit under way.
+    pub(super) async fn settle(&mut self) -> Result<(), RunError> {
+        match self.in_flight().take() {
+            Some(commit) => Ok(commit.await?),
+            None => Ok(()),
+        }
+    }
+
+    /// Stores what was held back, and waits until everything is stored. `head` is the newest checkpoint.
+    pub(super) async fn finish(&mut self, head: Uuid, outcome: Outcome) -> Result<(), RunError> {
+        self.settle().await?;
+        // A nested graph that ended well leaves nothing: its node's writes say it all.
+        let nested_and_done = !self.ns.is_empty() && outcome == Outcome::Done;
+        if self.durability != Some(Durability::Exit) || nested_and_done {
+            return Ok(());
+        }
+        let rows = std::mem::take(&mut self.held_writes);
+        let writes = (!rows.is_empty()).then_some((head, rows));
+        let checkpoint = self.held.take();
+        if writes.is_none() && checkpoint.is_none() && !self.ns.is_empty() {
+            return Ok(());
+        }
+        Ok(self.host.commit(Commit { ns: self.ns.clone(), writes, checkpoint, outcome }).await?)
+    }
+}
