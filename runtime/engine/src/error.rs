@@ -228,6 +228,12 @@ pub enum RunError {
     /// A command to the graph around this one, and there is none.
     #[error("There is no parent graph")]
     NoParent,
+    /// The run waits for answers where a result was asked for.
+    #[error("the run waits for {} answers", interrupts.len())]
+    Waiting {
+        /// The questions.
+        interrupts: Vec<Interrupt>,
+    },
     /// A superstep took longer than the graph allows.
     #[error("")]
     StepTimeout,
@@ -279,6 +285,7 @@ impl RunError {
             Self::Invalid { .. } => "INVALID_RUN",
             Self::Node { .. } => "NODE_FAILED",
             Self::NoParent => "NO_PARENT_GRAPH",
+            Self::Waiting { .. } => "RUN_WAITS",
             Self::StepTimeout => "STEP_TIMEOUT",
             Self::Drained { .. } => "GRAPH_DRAINED",
             Self::Panicked { .. } => "RUN_PANICKED",
@@ -295,6 +302,7 @@ impl RunError {
             Self::UnknownInterrupt { .. } => "UnknownInterruptError",
             Self::Invalid { class, .. } => class,
             Self::Node { class, .. } | Self::Reducer { class, .. } => class,
+            Self::Waiting { .. } => "GraphInterrupt",
             Self::StepTimeout => "TimeoutError",
             Self::Drained { .. } => "GraphDrained",
             Self::Panicked { .. } => "RunPanicked",

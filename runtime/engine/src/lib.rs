@@ -17,13 +17,17 @@ pub mod fact;
 pub mod graph;
 mod host;
 pub mod ids;
+pub mod local;
 pub mod message;
 pub mod model;
 pub mod node;
 mod pregel;
 pub mod project;
+pub mod snapshot;
 pub mod state;
 pub mod store;
+pub mod testing;
+pub mod update;
 mod value;
 
 pub use eddyline_engine_macros::state;

@@ -235,10 +235,7 @@ impl Level {
             .map(|task| TaskWrites {
                 path: &task.info.path,
                 node: Some(task.node),
-                triggers: match task.info.path {
-                    TaskPath::Pull(_) => &graph.0.nodes[task.node].triggers,
-                    _ => &[],
-                },
+                triggers: task.triggers(&graph.0),
                 triggered: true,
                 writes: &[],
             })

@@ -309,10 +309,7 @@ impl Level {
             .map(|slot| TaskWrites {
                 path: &slot.task.info.path,
                 node: Some(slot.task.node),
-                triggers: match slot.task.info.path {
-                    crate::fact::TaskPath::Pull(_) => &program.nodes[slot.task.node].triggers,
-                    _ => &[],
-                },
+                triggers: slot.task.triggers(program),
                 triggered: true,
                 writes: slot.writes.as_deref().unwrap_or_default(),
             })

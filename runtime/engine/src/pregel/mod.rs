@@ -11,8 +11,8 @@ mod writes;
 pub(crate) use apply::{TaskWrites, apply};
 pub(crate) use cells::Cells;
 pub(crate) use plan::{Planned, Planner};
-pub(crate) use task::{Ended, Run, run};
-pub(crate) use writes::{WriteList, mark_finished, object_of};
+pub(crate) use task::{Ended, Run, choose, follow, run};
+pub(crate) use writes::{WriteList, mark_finished, object_of, write_node};
 
 /// Channels that are no cells: what a task says about itself.
 pub(crate) mod reserved {

@@ -9,7 +9,7 @@ use super::Cells;
 use super::reserved::PUSH;
 use crate::channel::Managed;
 use crate::fact::{TaskInfo, TaskPath};
-use crate::graph::program::{NodeIx, Program, START_NODE};
+use crate::graph::program::{ChannelIx, NodeIx, Program, START_NODE};
 use crate::ids::{Hasher, task_ns};
 use crate::value::{Key, Object, Shared};
 
@@ -20,6 +20,16 @@ pub(crate) struct Planned {
     pub(crate) info: Arc<TaskInfo>,
     /// Overrides the node's own run timeout.
     pub(crate) timeout: Option<Duration>,
+}
+
+impl Planned {
+    /// The channels that it consumes: none for a packet.
+    pub(crate) fn triggers<'a>(&self, program: &'a Program) -> &'a [ChannelIx] {
+        match self.info.path {
+            TaskPath::Pull(_) => &program.nodes[self.node].triggers,
+            _ => &[],
+        }
+    }
 }
 
 /// What planning needs to know beside the state.

@@ -8,13 +8,14 @@ use futures_util::FutureExt;
 use serde_json::Value;
 
 use super::Cells;
+use crate::channel::NewId;
 use super::writes::{self, WriteList, check_sends, settle_messages, shown, write_node};
 use crate::command::{AnyCommand, END, Goto, START};
 use crate::error::{Kind, NodeError};
 use crate::fact::Body;
 use crate::graph::Graph;
 use crate::graph::compile::SENDS;
-use crate::graph::program::{BranchSpec, NodeIx};
+use crate::graph::program::{BranchSpec, NodeIx, Program};
 use crate::node::{NodeContext, Output, Returned, lock};
 use crate::state::Writes;
 use crate::value::Shared;
@@ -105,12 +106,7 @@ impl Run {
         shown: Option<&Shared>,
         writes: &mut WriteList,
     ) -> Result<(), NodeError> {
-        let program = &self.graph.0;
-        let reads = branch.reads.as_ref().unwrap_or(&program.state_keys);
-        let mut new_id = || self.ctx.new_id();
-        let state = self.cells.read_ahead(program, reads, writes, &mut new_id);
-        let state = Shared::from(state.map_err(crate::error::RunError::into_node_error)?);
-        let targets = (branch.route.choose)(&state)?;
+        let (state, targets) = choose(&self.graph.0, branch, &self.cells, writes, &mut || self.ctx.new_id())?;
         if shown.is_some() {
             let output = match targets.as_slice() {
                 [one] => serde_json::to_value(one)?,
@@ -119,11 +115,35 @@ impl Run {
             let (task, name) = (self.ctx.env().info.clone(), branch.route.name.clone());
             self.ctx.emit(Body::Branch { task, name, input: state, output }).await;
         }
-        for target in targets {
-            writes.extend(destination(branch, target)?);
-        }
-        Ok(())
+        follow(branch, targets, writes)
     }
+}
+
+/// Where a route leads, with the state that it saw: the cells with `writes` in them.
+pub(crate) fn choose(
+    program: &Program,
+    branch: &BranchSpec,
+    cells: &Cells,
+    writes: &WriteList,
+    new_id: NewId<'_>,
+) -> Result<(Shared, Vec<Goto>), NodeError> {
+    let reads = branch.reads.as_ref().unwrap_or(&program.state_keys);
+    let state = cells.read_ahead(program, reads, writes, new_id);
+    let state = Shared::from(state.map_err(crate::error::RunError::into_node_error)?);
+    let targets = (branch.route.choose)(&state)?;
+    Ok((state, targets))
+}
+
+/// Adds the writes that go where a route points.
+pub(crate) fn follow(
+    branch: &BranchSpec,
+    targets: Vec<Goto>,
+    writes: &mut WriteList,
+) -> Result<(), NodeError> {
+    for target in targets {
+        writes.extend(destination(branch, target)?);
+    }
+    Ok(())
 }
 
 /// The write that goes where a route points; none for the end.
