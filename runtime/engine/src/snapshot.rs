@@ -165,7 +165,8 @@ pub(crate) fn take_back(
     };
     let null: Vec<(Key, Shared)> = rows(NULL_TASK);
     if null.iter().any(|(channel, _)| !reserved::is_reserved(channel)) {
-        let input = TaskWrites { path: &TaskPath::Input, node: None, triggers: &[], triggered: false, writes: &null };
+        let input =
+            TaskWrites { path: &TaskPath::Input, node: None, triggers: &[], triggered: false, writes: &null };
         apply(program, cells, &mut [input], new_id)?;
     }
     let finished: Vec<(&Planned, WriteList)> = tasks

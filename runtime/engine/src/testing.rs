@@ -1,7 +1,7 @@
 //! Running graphs in tests: virtual time, counted ids, the same result every time.
 
-use std::collections::BinaryHeap;
 use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::future::Future;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
@@ -161,12 +161,11 @@ pub struct Report<S> {
 impl<S: State> Report<S> {
     /// The nodes of the graph itself that ran, in the order in which they began.
     pub fn nodes(&self) -> Vec<String> {
-        let starts = self.events.iter().filter(|event| event.ns.is_empty()).filter_map(|event| {
-            match &event.data {
+        let starts =
+            self.events.iter().filter(|event| event.ns.is_empty()).filter_map(|event| match &event.data {
                 Data::Tasks(task) if task.get("input").is_some() => task["name"].as_str().map(str::to_owned),
                 _ => None,
-            }
-        });
+            });
         starts.collect()
     }
 

@@ -125,7 +125,7 @@ impl Hand<'_> {
     }
 
     fn step(&self) -> i64 {
-        self.base.saved.as_ref().map_or(-1, |saved| saved.metadata.step + 1)
+        self.base.saved.as_ref().map_or(0, |saved| saved.metadata.step + 1)
     }
 
     fn empty_cells(&self) -> Cells {
@@ -154,9 +154,11 @@ impl Hand<'_> {
 
     fn checkpoint(&self, mut cells: Cells, source: Source, parent: Option<Uuid>) -> NewCheckpoint {
         cells.updated = None;
-        let step = self.step();
+        let fresh_input = source == Source::Input && self.base.saved.is_none();
+        let step = if fresh_input { -1 } else { self.step() };
         let id = self.stamps.new_checkpoint_id(step);
-        let parents = self.base.saved.as_ref().map(|saved| saved.metadata.parents.clone()).unwrap_or_default();
+        let parents =
+            self.base.saved.as_ref().map(|saved| saved.metadata.parents.clone()).unwrap_or_default();
         NewCheckpoint {
             checkpoint: Arc::new(cells.checkpoint(&self.graph.0, id, self.stamps.now())),
             metadata: Metadata { extra: self.extra.clone(), source, step, parents },
@@ -171,8 +173,11 @@ impl Hand<'_> {
         if let Some(saved) = &self.base.saved {
             take_back(&self.graph.0, &mut cells, saved, &tasks, &mut || self.stamps.new_id())?;
         }
-        let rest: Vec<Planned> =
-            self.tasks(&cells).into_iter().filter(|task| tasks.iter().any(|t| t.info.id == task.info.id)).collect();
+        let rest: Vec<Planned> = self
+            .tasks(&cells)
+            .into_iter()
+            .filter(|task| tasks.iter().any(|t| t.info.id == task.info.id))
+            .collect();
         let mut writes: Vec<TaskWrites<'_>> = rest
             .iter()
             .map(|task| TaskWrites {
@@ -199,8 +204,13 @@ impl Hand<'_> {
     fn input(&self, values: Shared) -> Result<Superstep, RunError> {
         let mut cells = self.cells()?;
         let writes: WriteList = vec![(START.into(), values)];
-        let input =
-            TaskWrites { path: &TaskPath::Input, node: None, triggers: &[], triggered: false, writes: &writes };
+        let input = TaskWrites {
+            path: &TaskPath::Input,
+            node: None,
+            triggers: &[],
+            triggered: false,
+            writes: &writes,
+        };
         apply(&self.graph.0, &mut cells, &mut [input], &mut || self.stamps.new_id())?;
         Ok((None, self.checkpoint(cells, Source::Input, self.base_id())))
     }
@@ -273,7 +283,8 @@ impl Hand<'_> {
     fn writes(&self, cells: &Cells, node: NodeIx, values: Shared) -> Result<WriteList, RunError> {
         let program = &self.graph.0;
         let spec = &program.nodes[node];
-        let refused = |error: NodeError| RunError::InvalidUpdate { message: error.failure().message.to_string() };
+        let refused =
+            |error: NodeError| RunError::InvalidUpdate { message: error.failure().message.to_string() };
         let values = known_keys(program, values);
         let mut writes = write_node(program, node, Output::value(values)).map_err(refused)?;
         for branch in &spec.branches {
@@ -302,5 +313,8 @@ impl Hand<'_> {
 fn known_keys(program: &crate::graph::program::Program, values: Shared) -> Shared {
     let Value::Object(map) = values.json() else { return values };
     let pairs = map.iter().filter(|(key, _)| program.is_key(key));
-    pairs.map(|(key, value)| (Key::from(key.as_str()), Shared::from(value.clone()))).collect::<Object>().into()
+    pairs
+        .map(|(key, value)| (Key::from(key.as_str()), Shared::from(value.clone())))
+        .collect::<Object>()
+        .into()
 }

@@ -222,7 +222,12 @@ impl Level {
         let answer = answer.map(|(_, value)| value.clone());
         self.resume = Arc::new(ResumeOnce::new(answer, self.around.resume.clone()));
         if writes.iter().any(|(channel, _)| !reserved::is_reserved(channel)) {
+            let before = self.cells.updated.clone();
             self.apply_input(&[], &writes)?;
+            // What the last superstep changed still leads to its tasks.
+            let cells = Arc::make_mut(&mut self.cells);
+            cells.updated = before
+                .map(|before| before.into_iter().chain(cells.updated.take().into_iter().flatten()).collect());
         }
         Ok(())
     }

@@ -84,7 +84,10 @@ impl Memory {
 
     pub(super) fn cached(&self, key: &CacheKey, now: Timestamp) -> Option<Shared> {
         let cache = lock(&self.0.cache);
-        cache.get(key).filter(|(_, until)| until.is_none_or(|until| now < until)).map(|(value, _)| value.clone())
+        cache
+            .get(key)
+            .filter(|(_, until)| until.is_none_or(|until| now < until))
+            .map(|(value, _)| value.clone())
     }
 
     pub(super) fn cache(&self, key: CacheKey, value: Shared, keep: Option<Duration>, now: Timestamp) {

@@ -83,6 +83,13 @@ impl<S: State> CompiledGraph<S> {
     }
 }
 
+impl<S> CompiledGraph<S> {
+    /// A run with an input whose shape is known only now.
+    pub fn run_any(&self, input: impl Into<Shared>, surroundings: Arc<dyn Surroundings>) -> Invocation<S> {
+        Invocation::new(self.graph().clone(), Ok(RunInput::Value(input.into())), surroundings)
+    }
+}
+
 impl<S> Invocation<S> {
     fn new(graph: Graph, input: Result<RunInput, NodeError>, surroundings: Arc<dyn Surroundings>) -> Self {
         Self {
@@ -134,6 +141,12 @@ impl<S> Invocation<S> {
     /// Runs at most this many tasks of a superstep at once.
     pub fn max_concurrency(mut self, tasks: usize) -> Self {
         self.config.max_concurrency = Some(tasks);
+        self
+    }
+
+    /// Refuses a resume that names a question which is not open, instead of asking again.
+    pub fn strict_resume(mut self) -> Self {
+        self.config.strict_resume = true;
         self
     }
 
@@ -202,7 +215,8 @@ impl<S> Invocation<S> {
     /// The driver of the run, and where its facts arrive.
     fn start(self, interest: Interest) -> (BoxFuture<'static, Finished>, Arc<pipe::Pipe>) {
         let pipe = Arc::new(pipe::Pipe::default());
-        let host = Local::new(self.surroundings, pipe.clone(), interest, self.memory, self.models, self.store);
+        let host =
+            Local::new(self.surroundings, pipe.clone(), interest, self.memory, self.models, self.store);
         let driver = match self.input {
             Ok(input) => crate::drive(self.graph, input, Arc::new(self.config), Arc::new(host)),
             Err(error) => {

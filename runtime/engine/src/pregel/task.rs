@@ -8,8 +8,8 @@ use futures_util::FutureExt;
 use serde_json::Value;
 
 use super::Cells;
-use crate::channel::NewId;
 use super::writes::{self, WriteList, check_sends, settle_messages, shown, write_node};
+use crate::channel::NewId;
 use crate::command::{AnyCommand, END, Goto, START};
 use crate::error::{Kind, NodeError};
 use crate::fact::Body;

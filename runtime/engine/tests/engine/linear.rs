@@ -10,12 +10,7 @@ async fn add_one(state: S) -> Update<S> {
 }
 
 fn chain() -> Result<CompiledGraph<S>, CompileError> {
-    StateGraph::<S>::new()
-        .node("a", add_one)
-        .node("b", logs("b"))
-        .edge(START, "a")
-        .edge("a", "b")
-        .compile()
+    StateGraph::<S>::new().node("a", add_one).node("b", logs("b")).edge(START, "a").edge("a", "b").compile()
 }
 
 #[test]
@@ -50,12 +45,18 @@ fn a_chain_stores_versions_seen_triggers_and_writes() {
     let steps: Vec<i64> = history.iter().map(|saved| saved.metadata.step).collect();
     assert_eq!(steps, [2, 1, 0, -1]);
     let last = &history[0].checkpoint;
-    assert_eq!(json!(last.versions), json!({
-        "__start__": 2, "branch:to:a": 3, "branch:to:b": 4, "log": 4, "x": 3,
-    }));
-    assert_eq!(json!(last.seen), json!({
-        "__input__": {}, "__start__": {"__start__": 1}, "a": {"branch:to:a": 2}, "b": {"branch:to:b": 3},
-    }));
+    assert_eq!(
+        json!(last.versions),
+        json!({
+            "__start__": 2, "branch:to:a": 3, "branch:to:b": 4, "log": 4, "x": 3,
+        })
+    );
+    assert_eq!(
+        json!(last.seen),
+        json!({
+            "__input__": {}, "__start__": {"__start__": 1}, "a": {"branch:to:a": 2}, "b": {"branch:to:b": 3},
+        })
+    );
     assert_eq!(json!(last.updated), json!(["log"]));
     assert_eq!(json!(last.values), json!({"log": ["a", "b"], "x": 2}));
     let rows: Vec<String> = history[3]
@@ -63,11 +64,14 @@ fn a_chain_stores_versions_seen_triggers_and_writes() {
         .iter()
         .map(|row| format!("{} {} {} {}", row.index, row.channel, row.value, row.path))
         .collect();
-    assert_eq!(rows, [
-        "0 x 1 ~__pregel_pull, __start__",
-        "1 log [] ~__pregel_pull, __start__",
-        "2 branch:to:a null ~__pregel_pull, __start__",
-    ]);
+    assert_eq!(
+        rows,
+        [
+            "0 x 1 ~__pregel_pull, __start__",
+            "1 log [] ~__pregel_pull, __start__",
+            "2 branch:to:a null ~__pregel_pull, __start__",
+        ]
+    );
     assert_eq!(history[0].parent, Some(history[1].checkpoint.id));
 }
 
@@ -76,15 +80,18 @@ fn new_input_on_a_thread_counts_on() {
     let thread = Thread::new(chain());
     thread.observe(thread.input(S::update().x(1)));
     let second = thread.lines(thread.input(S::update().x(7)), [Checkpoints, Values]);
-    check(&second, &[
-        r#"checkpoints ["input",3,["__start__"]]"#,
-        r#"values {"x":7,"log":["a","b"]}"#,
-        r#"checkpoints ["loop",4,["a"]]"#,
-        r#"values {"x":8,"log":["a","b","a"]}"#,
-        r#"checkpoints ["loop",5,["b"]]"#,
-        r#"values {"x":8,"log":["a","b","a","b"]}"#,
-        r#"checkpoints ["loop",6,[]]"#,
-    ]);
+    check(
+        &second,
+        &[
+            r#"checkpoints ["input",3,["__start__"]]"#,
+            r#"values {"x":7,"log":["a","b"]}"#,
+            r#"checkpoints ["loop",4,["a"]]"#,
+            r#"values {"x":8,"log":["a","b","a"]}"#,
+            r#"checkpoints ["loop",5,["b"]]"#,
+            r#"values {"x":8,"log":["a","b","a","b"]}"#,
+            r#"checkpoints ["loop",6,[]]"#,
+        ],
+    );
 }
 
 #[test]
@@ -98,10 +105,10 @@ fn nothing_to_start_from_is_an_error() {
 fn a_finished_thread_goes_on_with_nothing() {
     let thread = Thread::new(chain());
     thread.observe(thread.input(S::update().x(1)));
-    check(&thread.lines(thread.go_on(), [Values, Updates, Checkpoints]), &[
-        r#"values {"x":2,"log":["a","b"]}"#,
-        r#"checkpoints ["loop",2,[]]"#,
-    ]);
+    check(
+        &thread.lines(thread.go_on(), [Values, Updates, Checkpoints]),
+        &[r#"values {"x":2,"log":["a","b"]}"#, r#"checkpoints ["loop",2,[]]"#],
+    );
 }
 
 #[test]
@@ -137,7 +144,8 @@ fn a_route_sees_what_its_node_wrote() {
 
 #[test]
 fn a_resumed_loop_gets_its_steps_anew() {
-    let graph = StateGraph::<S>::new().node("count", count).edge(START, "count").edge("count", "count").compile();
+    let graph =
+        StateGraph::<S>::new().node("count", count).edge(START, "count").edge("count", "count").compile();
     let thread = Thread::new(graph);
     let first = thread.observe(thread.input(S::update().x(0)).recursion_limit(2));
     assert_eq!(first.nodes().len(), 2);
