@@ -1,0 +1,18 @@
+//! The actors, in reading order: shells that turn messages into calls of the pure parts, and what these say
+//! into messages.
+
+mod broker;
+mod node;
+mod run;
+mod run_host;
+mod storage;
+mod supervisor;
+mod thread;
+
+pub(crate) use broker::BrokerActor;
+pub(crate) use node::NodeActor;
+pub(crate) use run::{Launch, RunActor};
+pub(crate) use run_host::RunHost;
+pub(crate) use storage::StorageActor;
+pub(crate) use supervisor::SupervisorActor;
+pub(crate) use thread::ThreadActor;

@@ -1,0 +1,121 @@
+//! A run: hosts the engine's driver for one attempt.
+//!
+//! Reducers and routes are user code and run here, so a panic that the driver does not catch ends this actor and
+//! nothing else: the thread still has the last commit, and hears of the death.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use actix::fut::wrap_future;
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WeakAddr};
+use eddyline_engine::checkpoint::Outcome;
+use eddyline_engine::fact::{Body, Fact};
+use eddyline_engine::{Finished, Graph, Host, RunConfig, RunError, drive};
+
+use crate::actors::thread::died;
+use crate::actors::{NodeActor, RunHost, ThreadActor};
+use crate::configuration;
+use crate::environment::Environment;
+use crate::messages::{CutOff, RunEnd, RunOver, StartAttempt};
+use crate::runs::Run;
+use crate::standing::Standing;
+use crate::stream::demand::Demand;
+use crate::stream::feed::FactSender;
+
+/// Everything that a run needs to begin.
+pub(crate) struct Launch {
+    pub(crate) environment: Arc<Environment>,
+    pub(crate) thread: WeakAddr<ThreadActor>,
+    pub(crate) run: Run,
+    pub(crate) graph: Graph,
+    pub(crate) config: Arc<RunConfig>,
+    /// The epoch in which it commits.
+    pub(crate) epoch: u64,
+    pub(crate) facts: FactSender,
+    pub(crate) demand: Arc<Demand>,
+    /// Says why the run should stop after a superstep, once it should.
+    pub(crate) draining: Arc<OnceLock<String>>,
+}
+
+/// One attempt at a run.
+pub(crate) struct RunActor {
+    launch: Launch,
+    standing: Arc<Mutex<Standing>>,
+    /// How it ended, as the thread will be told.
+    end: RunEnd,
+}
+
+impl RunActor {
+    pub(crate) fn new(launch: Launch) -> Self {
+        // Until the driver says better, any end of this actor is a death.
+        Self { launch, standing: Arc::default(), end: died() }
+    }
+
+    fn host(&self, ctx: &mut Context<Self>) -> Arc<dyn Host> {
+        Arc::new(RunHost::new(&self.launch, ctx.address().downgrade(), Arc::clone(&self.standing)))
+    }
+
+    /// Drives the graph to its end, in this actor's context.
+    fn drive(&mut self, ctx: &mut Context<Self>) {
+        let host = self.host(ctx);
+        let Launch { run, graph, config, facts, .. } = &self.launch;
+        let started = Body::RunStarted { attempt: run.attempt };
+        let told = facts.send(Fact { ns: "".into(), at: host.now(), body: started });
+        let input = configuration::run_input(&run.kwargs);
+        let driver = drive(graph.clone(), input, Arc::clone(config), host);
+        let course = async move {
+            told.await;
+            driver.await
+        };
+        ctx.spawn(wrap_future::<_, Self>(course).map(|finished, run, ctx| {
+            run.end = end_of(&finished);
+            ctx.stop();
+        }));
+    }
+}
+
+fn end_of(finished: &Finished) -> RunEnd {
+    if let Some(RunError::Drained { .. }) = &finished.error {
+        return RunEnd::Drained;
+    }
+    match (&finished.outcome, &finished.error) {
+        (_, Some(error)) => RunEnd::Failed(error.failure()),
+        (Outcome::Failed(failure), None) => RunEnd::Failed(failure.clone()),
+        (Outcome::Interrupted, None) => RunEnd::Paused,
+        (Outcome::Done | Outcome::Continue | Outcome::OutOfSteps, None) => RunEnd::Done,
+    }
+}
+
+impl Actor for RunActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.drive(ctx);
+    }
+
+    /// Also after a panic, so that the thread always hears how it ended.
+    fn stopped(&mut self, _: &mut Self::Context) {
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let over = RunOver { run_id: self.launch.run.run_id, end: self.end.clone(), standing };
+        if let Some(thread) = self.launch.thread.upgrade() {
+            thread.do_send(over);
+        }
+    }
+}
+
+impl Handler<StartAttempt> for RunActor {
+    type Result = ();
+
+    fn handle(&mut self, order: StartAttempt, _: &mut Self::Context) {
+        // This is the run's own arbiter.
+        NodeActor::new(order, self.launch.environment.node_pool.clone()).start();
+    }
+}
+
+impl Handler<CutOff> for RunActor {
+    type Result = ();
+
+    fn handle(&mut self, _: CutOff, ctx: &mut Self::Context) {
+        self.end = RunEnd::Drained;
+        ctx.stop();
+    }
+}

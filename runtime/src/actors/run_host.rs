@@ -1,0 +1,166 @@
+//! What the engine's driver sees of the world: the actors, behind the trait that it knows.
+//!
+//! Lives in the run's future and in every node's context, on any OS thread; so it holds addresses and shared
+//! counters, and no actor's state.
+
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+use actix::WeakAddr;
+use eddyline_engine::checkpoint::{Commit, Saved};
+use eddyline_engine::fact::{Fact, Interest};
+use eddyline_engine::ids::Timestamp;
+use eddyline_engine::model::ChatModel;
+use eddyline_engine::node::{Attempt, AttemptEnd, Placement};
+use eddyline_engine::store::Store;
+use eddyline_engine::{Host, Key, StorageError, Which};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, ready};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use crate::actors::{Launch, RunActor, ThreadActor};
+use crate::environment::Environment;
+use crate::messages::{Answer, LoadCheckpoint, StartAttempt, StoreCommit};
+use crate::runs::StreamMode;
+use crate::standing::Standing;
+use crate::stream::demand::Demand;
+use crate::stream::feed::FactSender;
+
+/// The host of one attempt at a run.
+pub(crate) struct RunHost {
+    environment: Arc<Environment>,
+    run: WeakAddr<RunActor>,
+    thread: WeakAddr<ThreadActor>,
+    facts: FactSender,
+    demand: Arc<Demand>,
+    /// What the run wants told, whoever listens.
+    own: Interest,
+    /// True when checkpoints are kept.
+    keeps: bool,
+    epoch: u64,
+    draining: Arc<OnceLock<String>>,
+    /// Nested graphs tell facts on the node pool while the root tells its own, so this one is behind a lock;
+    /// it is held for a few assignments.
+    standing: Arc<Mutex<Standing>>,
+}
+
+impl RunHost {
+    pub(crate) fn new(launch: &Launch, run: WeakAddr<RunActor>, standing: Arc<Mutex<Standing>>) -> Self {
+        let kwargs = &launch.run.kwargs;
+        let tokens = kwargs.stream_modes.iter().copied().any(StreamMode::shows_tokens);
+        // The state of a thread is read off the facts, so a run on a lasting thread tells them all.
+        let facts = !kwargs.temporary || kwargs.resumable;
+        Self {
+            environment: Arc::clone(&launch.environment),
+            run,
+            thread: launch.thread.clone(),
+            facts: launch.facts.clone(),
+            demand: Arc::clone(&launch.demand),
+            own: Interest { facts, tokens },
+            keeps: launch.config.checkpoints,
+            epoch: launch.epoch,
+            draining: Arc::clone(&launch.draining),
+            standing,
+        }
+    }
+
+    /// The run is gone, so the attempt goes nowhere; dropping the answer's sender says so.
+    fn send_attempt(&self, attempt: Attempt, reply: oneshot::Sender<AttemptEnd>) {
+        if let Some(run) = self.run.upgrade() {
+            // Bounded: one for each attempt under way.
+            run.do_send(StartAttempt { attempt, reply });
+        }
+    }
+}
+
+impl Host for RunHost {
+    fn now(&self) -> Timestamp {
+        self.environment.now()
+    }
+
+    fn new_id(&self) -> Uuid {
+        self.environment.ids.random()
+    }
+
+    fn new_checkpoint_id(&self, step: i64) -> Uuid {
+        self.environment.ids.checkpoint(self.now(), step)
+    }
+
+    fn random(&self) -> f64 {
+        self.environment.ids.fraction()
+    }
+
+    fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()> {
+        let _inside = self.environment.node_pool.enter();
+        tokio::time::sleep(duration).boxed()
+    }
+
+    fn start(&self, attempt: Attempt) -> BoxFuture<'static, AttemptEnd> {
+        if attempt.placement == Placement::Inline {
+            // It ends at its first poll, by its promise: there is nothing to own.
+            return attempt.into_future();
+        }
+        let (reply, end) = oneshot::channel();
+        self.send_attempt(attempt, reply);
+        end.map(|end| end.unwrap_or_else(|_| Attempt::lost("its actor is gone"))).boxed()
+    }
+
+    fn commit(&self, commit: Commit) -> BoxFuture<'static, Result<(), StorageError>> {
+        if !self.keeps {
+            return ready(Ok(())).boxed();
+        }
+        let (reply, stored) = oneshot::channel();
+        let ticket = self.facts.commit();
+        let answer = Answer::new(move |result| {
+            ticket.answer(result.is_ok());
+            // The driver may have stopped waiting; the facts have heard.
+            let _ = reply.send(result);
+        });
+        if let Some(thread) = self.thread.upgrade() {
+            // Bounded: a run has two unanswered commits at most.
+            thread.do_send(StoreCommit { epoch: self.epoch, commit, answer });
+        }
+        stored.map(|stored| stored.unwrap_or_else(|_| Err(unanswered()))).boxed()
+    }
+
+    fn load(&self, ns: Key, which: Which) -> BoxFuture<'static, Result<Option<Saved>, StorageError>> {
+        if !self.keeps {
+            return ready(Ok(None)).boxed();
+        }
+        let (reply, loaded) = oneshot::channel();
+        if let Some(thread) = self.thread.upgrade() {
+            // Bounded: each graph level waits for its answer.
+            thread.do_send(LoadCheckpoint { ns, which, reply });
+        }
+        loaded.map(|loaded| loaded.unwrap_or_else(|_| Err(unanswered()))).boxed()
+    }
+
+    fn interest(&self) -> Interest {
+        Interest {
+            facts: self.own.facts || self.demand.anybody(),
+            tokens: self.own.tokens || self.demand.tokens(),
+        }
+    }
+
+    fn emit(&self, fact: Fact) -> BoxFuture<'static, ()> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner).see(&fact);
+        self.facts.send(fact)
+    }
+
+    fn draining(&self) -> Option<String> {
+        self.draining.get().cloned()
+    }
+
+    fn store(&self) -> Option<Arc<dyn Store>> {
+        self.environment.store.clone()
+    }
+
+    fn model(&self, name: &str) -> Option<Arc<dyn ChatModel>> {
+        self.environment.models.get(name).cloned()
+    }
+}
+
+fn unanswered() -> StorageError {
+    StorageError::Unknown { message: "the thread ended before storage answered".to_owned() }
+}

@@ -1,0 +1,133 @@
+//! The supervisor of one graph arbiter: which of its threads are awake, and where.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use actix::{Actor, Addr, AsyncContext, Context, Handler};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use crate::actors::{StorageActor, ThreadActor};
+use crate::environment::Environment;
+use crate::messages::{CutOff, Drain, FallAsleep, Forward, Sleepy, StopThreads, ThreadGone, ThreadOrder};
+
+/// Owns the addresses of the threads of its arbiter; sees their orders pass and none of their events.
+///
+/// All orders of a thread come by here, so it knows whether a thread that wants to sleep has seen them all.
+pub(crate) struct SupervisorActor {
+    environment: Arc<Environment>,
+    storage: Addr<StorageActor>,
+    awake: HashMap<Uuid, Awake>,
+    /// The lives of threads that were let go to sleep and have not ended yet.
+    falling_asleep: HashSet<u64>,
+    lives: u64,
+    /// Who waits for the last thread to end, once no thread may start any more.
+    stopping: Option<oneshot::Sender<()>>,
+}
+
+struct Awake {
+    address: Addr<ThreadActor>,
+    life: u64,
+    /// How many orders were sent there.
+    sent: u64,
+}
+
+impl SupervisorActor {
+    pub(crate) fn new(environment: Arc<Environment>, storage: Addr<StorageActor>) -> Self {
+        Self {
+            environment,
+            storage,
+            awake: HashMap::new(),
+            falling_asleep: HashSet::new(),
+            lives: 0,
+            stopping: None,
+        }
+    }
+
+    fn get_or_start(&mut self, thread_id: Uuid, ctx: &mut Context<Self>) -> &mut Awake {
+        let Self { environment, storage, lives, .. } = self;
+        self.awake.entry(thread_id).or_insert_with(|| {
+            *lives += 1;
+            let thread = ThreadActor::new(
+                (thread_id, *lives),
+                Arc::clone(environment),
+                storage.clone(),
+                ctx.address().downgrade(),
+            );
+            // This is the thread's own arbiter.
+            Awake { address: thread.start(), life: *lives, sent: 0 }
+        })
+    }
+
+    fn answer_if_empty(&mut self) {
+        if self.awake.is_empty()
+            && self.falling_asleep.is_empty()
+            && let Some(stopped) = self.stopping.take()
+        {
+            // Who asked may have given up waiting.
+            let _ = stopped.send(());
+        }
+    }
+}
+
+impl Actor for SupervisorActor {
+    type Context = Context<Self>;
+}
+
+impl<M: ThreadOrder> Handler<Forward<M>> for SupervisorActor
+where
+    ThreadActor: Handler<M>,
+{
+    type Result = ();
+
+    fn handle(&mut self, order: Forward<M>, ctx: &mut Self::Context) {
+        if self.stopping.is_some() && !self.awake.contains_key(&order.thread_id) {
+            return;
+        }
+        let awake = self.get_or_start(order.thread_id, ctx);
+        awake.sent += 1;
+        awake.address.do_send(order.message);
+    }
+}
+
+impl Handler<Sleepy> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, Sleepy { thread_id, life, seen }: Sleepy, _: &mut Self::Context) {
+        if self.awake.get(&thread_id).is_some_and(|awake| awake.life == life && awake.sent == seen)
+            && let Some(awake) = self.awake.remove(&thread_id)
+        {
+            awake.address.do_send(FallAsleep);
+            self.falling_asleep.insert(awake.life);
+        }
+    }
+}
+
+impl Handler<ThreadGone> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, ThreadGone { thread_id, life }: ThreadGone, _: &mut Self::Context) {
+        self.falling_asleep.remove(&life);
+        if self.awake.get(&thread_id).is_some_and(|awake| awake.life == life) {
+            self.awake.remove(&thread_id);
+        }
+        self.answer_if_empty();
+    }
+}
+
+impl Handler<StopThreads> for SupervisorActor {
+    type Result = ();
+
+    fn handle(&mut self, StopThreads { reply }: StopThreads, ctx: &mut Self::Context) {
+        self.stopping = Some(reply);
+        for awake in self.awake.values() {
+            awake.address.do_send(Drain);
+        }
+        ctx.run_later(self.environment.options.shutdown_grace, |supervisor, _| {
+            for awake in supervisor.awake.values() {
+                awake.address.do_send(CutOff);
+            }
+        });
+        self.answer_if_empty();
+    }
+}

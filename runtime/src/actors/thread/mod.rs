@@ -1,0 +1,182 @@
+//! A thread: one owner for its record, its run queue and its epoch.
+//!
+//! Never runs user code. Every write of the thread passes through here, in order.
+//! What storage refuses, the thread must not believe: it ends, and the next order finds a new one that reads
+//! what is stored.
+
+mod course;
+mod orders;
+mod rest;
+
+use std::collections::HashMap;
+use std::sync::{Arc, OnceLock};
+
+use actix::fut::wrap_future;
+use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, SpawnHandle, WeakAddr};
+use eddyline_engine::Graph;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use crate::actors::{BrokerActor, RunActor, StorageActor, SupervisorActor};
+use crate::environment::Environment;
+use crate::machine::Queue;
+use crate::messages::{
+    Answer, CloseStreams, CutOff, Put, RunEnd, RunOver, ThreadGone, WakeThread, WriteFailed,
+};
+use crate::runs::Run;
+use crate::storage::{Change, StoredThread, Transaction};
+use crate::stream::demand::Demand;
+use crate::stream::feed::FactSender;
+use crate::threads::Thread;
+
+/// One thread that is awake.
+pub(crate) struct ThreadActor {
+    thread_id: Uuid,
+    /// Tells this actor from earlier ones of the same thread.
+    life: u64,
+    environment: Arc<Environment>,
+    storage: Addr<StorageActor>,
+    supervisor: WeakAddr<SupervisorActor>,
+    broker: Option<Addr<BrokerActor>>,
+    demand: Arc<Demand>,
+    /// The record, as it will be stored once all writes are; `None` when there is no such thread.
+    head: Option<Thread>,
+    epoch: u64,
+    queue: Queue,
+    /// The runs that the queue holds.
+    runs: HashMap<Uuid, Queued>,
+    current: Option<Current>,
+    listeners: usize,
+    subscribers: u64,
+    /// How many orders came so far.
+    seen: u64,
+    nap: Option<SpawnHandle>,
+    /// True once nothing may start here any more.
+    closing: bool,
+}
+
+/// A run that waits or is under way.
+struct Queued {
+    run: Run,
+    graph: Graph,
+}
+
+/// The run that has the slot.
+struct Current {
+    address: Addr<RunActor>,
+    facts: FactSender,
+    /// Set once the run should stop after a superstep, with the reason.
+    draining: Arc<OnceLock<String>>,
+    /// What it came to, once it has ended.
+    over: Option<RunOver>,
+}
+
+impl ThreadActor {
+    pub(crate) fn new(
+        (thread_id, life): (Uuid, u64),
+        environment: Arc<Environment>,
+        storage: Addr<StorageActor>,
+        supervisor: WeakAddr<SupervisorActor>,
+    ) -> Self {
+        let queue = Queue::new(environment.options.waiting_runs);
+        Self {
+            thread_id,
+            life,
+            environment,
+            storage,
+            supervisor,
+            broker: None,
+            demand: Arc::default(),
+            head: None,
+            epoch: 0,
+            queue,
+            runs: HashMap::new(),
+            current: None,
+            listeners: 0,
+            subscribers: 0,
+            seen: 0,
+            nap: None,
+            closing: false,
+        }
+    }
+
+    /// Reads the record before anything else is done. Nothing is under way yet that could have to be stopped,
+    /// so the actor may be deaf meanwhile.
+    fn wake(&mut self, ctx: &mut Context<Self>) {
+        let (reply, answer) = oneshot::channel();
+        self.storage.do_send(WakeThread { thread_id: self.thread_id, reply });
+        ctx.wait(wrap_future::<_, Self>(answer).map(|answer, thread, ctx| match answer {
+            Ok(Ok(Some(StoredThread { thread: record, epoch }))) => {
+                thread.head = Some(record);
+                thread.epoch = epoch;
+            }
+            Ok(Ok(None)) => {}
+            Ok(Err(error)) => {
+                tracing::error!(thread_id = %thread.thread_id, %error, "cannot read a thread");
+                ctx.stop();
+            }
+            Err(_) => ctx.stop(),
+        }));
+    }
+
+    /// The broker, started with the first need for it.
+    fn broker(&mut self, ctx: &mut Context<Self>) -> Addr<BrokerActor> {
+        let Self { environment, demand, .. } = self;
+        let start =
+            || BrokerActor::new(ctx.address().downgrade(), &environment.options, Arc::clone(demand)).start();
+        // This is the thread's own arbiter.
+        self.broker.get_or_insert_with(start).clone()
+    }
+
+    /// Hands changes to storage, in the thread's epoch. Bounded: each is one step of a run or one order.
+    fn put(&self, changes: Vec<Change>, answer: Answer) {
+        let transaction = Transaction { thread_id: self.thread_id, epoch: self.epoch, changes };
+        self.storage.do_send(Put { transaction, answer });
+    }
+
+    /// An answer after which the thread ends if storage failed.
+    fn answer_or_end(
+        ctx: &mut Context<Self>,
+        act: impl FnOnce(crate::storage::Result<()>) + Send + 'static,
+    ) -> Answer {
+        let thread = ctx.address().downgrade();
+        Answer::new(move |result| {
+            if let (Err(error), Some(thread)) = (&result, thread.upgrade()) {
+                thread.do_send(WriteFailed { error: error.clone() });
+            }
+            act(result);
+        })
+    }
+}
+
+impl Actor for ThreadActor {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        self.wake(ctx);
+    }
+
+    /// Also after a panic: what it owns ends with it.
+    fn stopped(&mut self, _: &mut Self::Context) {
+        if let Some(current) = &self.current {
+            current.address.do_send(CutOff);
+            // Sent at once if there is room; if there is none, the stream ends with the run.
+            drop(current.facts.end(None));
+        }
+        if let Some(broker) = &self.broker {
+            broker.do_send(CloseStreams);
+        }
+        if let Some(supervisor) = self.supervisor.upgrade() {
+            supervisor.do_send(ThreadGone { thread_id: self.thread_id, life: self.life });
+        }
+    }
+}
+
+/// A run that ended while nobody looked: its actor died.
+pub(crate) fn died() -> RunEnd {
+    RunEnd::Failed(eddyline_engine::fact::Failure {
+        class: "RuntimeError".into(),
+        message: "the run's actor died".into(),
+        visible: false,
+    })
+}

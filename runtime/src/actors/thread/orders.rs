@@ -1,0 +1,171 @@
+//! What clients ask of a thread: to be there, to run something, to be listened to.
+
+use std::sync::Arc;
+
+use actix::{Addr, Context, Handler};
+use eddyline_engine::Graph;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use super::{Queued, ThreadActor};
+use crate::actors::BrokerActor;
+use crate::assistants::Assistant;
+use crate::configuration::{self, Inherited};
+use crate::error::Error;
+use crate::machine::{Effect, Event};
+use crate::messages::{Join, MakeThread, SubmitRun, Subscribe};
+use crate::runs::{Begin, IfNotExists, Listen, Run, RunStatus, StartRun};
+use crate::storage::Change;
+use crate::stream::{BATCHES, SubscriberId, Subscription};
+use crate::threads::{IfExists, Thread, ThreadStatus};
+
+impl Handler<MakeThread> for ThreadActor {
+    type Result = ();
+
+    fn handle(&mut self, order: MakeThread, ctx: &mut Self::Context) {
+        let MakeThread { metadata, if_exists, reply } = order;
+        self.seen += 1;
+        let (changes, thread) = match (&self.head, if_exists) {
+            (Some(_), IfExists::Raise) => {
+                return reply.send(Err(Error::ThreadExists { thread_id: self.thread_id }));
+            }
+            // Nothing changes; the empty transaction is answered when the thread itself is stored.
+            (Some(thread), IfExists::DoNothing) => (Vec::new(), thread.clone()),
+            (None, _) => {
+                let thread = Thread::new(self.thread_id, metadata, self.environment.now());
+                (vec![Change::PutThread(thread.clone())], thread)
+            }
+        };
+        self.head = Some(thread.clone());
+        let answer = Self::answer_or_end(ctx, move |result| reply.send(answered(result, thread)));
+        self.put(changes, answer);
+        self.settle(ctx);
+    }
+}
+
+impl Handler<SubmitRun> for ThreadActor {
+    type Result = ();
+
+    fn handle(&mut self, order: SubmitRun, ctx: &mut Self::Context) {
+        self.seen += 1;
+        self.submit(order, ctx);
+        self.settle(ctx);
+    }
+}
+
+impl Handler<Join> for ThreadActor {
+    type Result = ();
+
+    fn handle(&mut self, Join { request, reply }: Join, ctx: &mut Self::Context) {
+        self.seen += 1;
+        if self.head.is_none() {
+            reply.send(Err(Error::ThreadNotFound { thread_id: self.thread_id }));
+        } else {
+            reply.send(Ok(self.subscribe(request, ctx)));
+        }
+        self.settle(ctx);
+    }
+}
+
+impl ThreadActor {
+    fn submit(&mut self, order: SubmitRun, ctx: &mut Context<Self>) {
+        let run = order.run_id;
+        let thread_id = self.thread_id;
+        if self.head.is_none() && order.request.if_not_exists == IfNotExists::Reject {
+            return order.reply.send(Err(Error::ThreadNotFound { thread_id }));
+        }
+        let graph = match self.environment.registry.find(&order.assistant.graph_id) {
+            Ok((graph, _)) => graph.clone(),
+            Err(error) => return order.reply.send(Err(error)),
+        };
+        let strategy = order.request.multitask_strategy;
+        let effects = self.queue.on(Event::Submitted { run, strategy });
+        match effects.first() {
+            Some(Effect::RefuseBusy { .. }) => order.reply.send(Err(Error::ThreadBusy { thread_id })),
+            Some(Effect::RefuseFull { .. }) => {
+                let limit = self.environment.options.waiting_runs;
+                order.reply.send(Err(Error::QueueFull { thread_id, limit }));
+            }
+            _ => {
+                self.accept(order, graph, ctx);
+                self.apply(effects, ctx);
+            }
+        }
+    }
+
+    /// Stores the run as one that waits, and the thread as busy; answers when both are stored.
+    fn accept(&mut self, order: SubmitRun, graph: Graph, ctx: &mut Context<Self>) {
+        let SubmitRun { run_id, assistant, temporary, request, reply } = order;
+        let (thread, inherited) = self.thread_for(&request, &assistant);
+        let run = self.new_run(run_id, &assistant, &inherited, temporary, *request);
+        let listen =
+            Listen { thread_id: self.thread_id, run_id: Some(run_id), begin: Begin::Now, tokens: false };
+        self.runs.insert(run_id, Queued { run: run.clone(), graph });
+        let subscription = self.subscribe(listen, ctx);
+        let changes = vec![Change::PutThread(thread.clone()), Change::PutRun(run.clone())];
+        self.head = Some(thread);
+        let answer =
+            Self::answer_or_end(ctx, move |result| reply.send(answered(result, (run, subscription))));
+        self.put(changes, answer);
+    }
+
+    /// The thread as the run leaves it at its start, and what the run takes over from it.
+    fn thread_for(&self, request: &StartRun, assistant: &Assistant) -> (Thread, Inherited) {
+        let now = self.environment.now();
+        let metadata = || configuration::new_thread_metadata(request, assistant);
+        let is_new = self.head.is_none();
+        let mut thread = self.head.clone().unwrap_or_else(|| Thread::new(self.thread_id, metadata(), now));
+        if thread.status != ThreadStatus::Busy {
+            configuration::mark_thread(&mut thread, request, assistant);
+            thread.status = ThreadStatus::Busy;
+            thread.updated_at = now;
+        }
+        // A run that makes its thread takes nothing over from it.
+        let metadata = if is_new { serde_json::Map::new() } else { thread.metadata.clone() };
+        let inherited = Inherited { config: thread.config.clone(), metadata };
+        (thread, inherited)
+    }
+
+    fn new_run(
+        &self,
+        run_id: Uuid,
+        assistant: &Assistant,
+        inherited: &Inherited,
+        temporary: bool,
+        request: StartRun,
+    ) -> Run {
+        let now = self.environment.now();
+        let multitask_strategy = request.multitask_strategy;
+        let ids = (self.thread_id, run_id);
+        let (kwargs, metadata) = configuration::derive(request, assistant, inherited, ids, temporary);
+        Run {
+            run_id,
+            thread_id: self.thread_id,
+            assistant_id: assistant.assistant_id,
+            graph_id: assistant.graph_id.clone(),
+            metadata,
+            status: RunStatus::Pending,
+            kwargs: Arc::new(kwargs),
+            multitask_strategy,
+            created_at: now,
+            updated_at: now,
+            attempt: 0,
+        }
+    }
+
+    fn subscribe(&mut self, request: Listen, ctx: &mut Context<Self>) -> Subscription {
+        let Listen { thread_id, run_id: run, begin, tokens } = request;
+        let broker: Addr<BrokerActor> = self.broker(ctx);
+        let (batches, receiver) = mpsc::channel(BATCHES);
+        self.subscribers += 1;
+        let subscriber = SubscriberId(self.subscribers);
+        let over = run.is_some_and(|run| !self.queue.holds(run));
+        self.demand.join(tokens);
+        broker.do_send(Subscribe { subscriber, batches, run, begin, over, tokens });
+        Subscription::new(subscriber, thread_id, run, receiver, broker.downgrade())
+    }
+}
+
+fn answered<T>(result: crate::storage::Result<()>, answer: T) -> Result<T, Error> {
+    result.map(|()| answer).map_err(Error::from)
+}

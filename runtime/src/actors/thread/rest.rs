@@ -1,0 +1,99 @@
+//! How a thread rests and ends: it naps when it has nothing to do, and closes its streams before it goes.
+
+use std::time::Duration;
+
+use actix::{ActorContext, AsyncContext, Context, Handler};
+
+use super::ThreadActor;
+use crate::machine::Event;
+use crate::messages::{CloseStreams, Drain, FallAsleep, Listeners, Sleepy, StreamsClosed, WriteFailed};
+
+impl ThreadActor {
+    /// Nothing is under way and nothing may start, or nothing waits.
+    pub(super) fn rest(&mut self, ctx: &mut Context<Self>) {
+        if self.queue.is_draining() {
+            self.close(ctx);
+        }
+    }
+
+    /// Sets the clock for a nap, or stops it: after every message that may have changed whether there is
+    /// something to do. A thread that does not exist has nothing to be awake for.
+    pub(super) fn settle(&mut self, ctx: &mut Context<Self>) {
+        if let Some(nap) = self.nap.take() {
+            ctx.cancel_future(nap);
+        }
+        if self.queue.is_busy() || self.closing {
+            return;
+        }
+        if self.head.is_none() {
+            self.nap = Some(ctx.run_later(Duration::ZERO, |thread, _| thread.ask_to_sleep()));
+        } else if self.listeners == 0 {
+            let delay = self.environment.options.thread_sleep;
+            self.nap = Some(ctx.run_later(delay, |thread, _| thread.ask_to_sleep()));
+        }
+    }
+
+    fn ask_to_sleep(&mut self) {
+        self.nap = None;
+        if let Some(supervisor) = self.supervisor.upgrade() {
+            supervisor.do_send(Sleepy { thread_id: self.thread_id, life: self.life, seen: self.seen });
+        }
+    }
+
+    /// Ends once the broker has told everything that there is to tell.
+    fn close(&mut self, ctx: &mut Context<Self>) {
+        self.closing = true;
+        match &self.broker {
+            Some(broker) => broker.do_send(CloseStreams),
+            None => ctx.stop(),
+        }
+    }
+}
+
+impl Handler<Listeners> for ThreadActor {
+    type Result = ();
+
+    fn handle(&mut self, Listeners { count }: Listeners, ctx: &mut Self::Context) {
+        self.listeners = count;
+        self.settle(ctx);
+    }
+}
+
+impl Handler<FallAsleep> for ThreadActor {
+    type Result = ();
+
+    fn handle(&mut self, _: FallAsleep, ctx: &mut Self::Context) {
+        self.close(ctx);
+    }
+}
+
+impl Handler<Drain> for ThreadActor {
+    type Result = ();
+
+    fn handle(&mut self, _: Drain, ctx: &mut Self::Context) {
+        let effects = self.queue.on(Event::Draining);
+        self.apply(effects, ctx);
+    }
+}
+
+impl Handler<StreamsClosed> for ThreadActor {
+    type Result = ();
+
+    fn handle(&mut self, _: StreamsClosed, ctx: &mut Self::Context) {
+        // One that ended without being asked to is made anew when it is needed.
+        self.broker = None;
+        self.listeners = 0;
+        if self.closing {
+            ctx.stop();
+        }
+    }
+}
+
+impl Handler<WriteFailed> for ThreadActor {
+    type Result = ();
+
+    fn handle(&mut self, WriteFailed { error }: WriteFailed, ctx: &mut Self::Context) {
+        tracing::error!(thread_id = %self.thread_id, %error, "a write failed; the thread begins again from what is stored");
+        ctx.stop();
+    }
+}

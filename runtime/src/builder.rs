@@ -1,0 +1,117 @@
+//! Putting a runtime together.
+
+use std::collections::HashMap;
+use std::sync::{Arc, mpsc};
+use std::thread;
+
+use eddyline_engine::Graph;
+use eddyline_engine::model::ChatModel;
+use eddyline_engine::store::Store;
+use tokio::sync::oneshot;
+
+use crate::assistants::Registry;
+use crate::clock::{Clock, SystemClock};
+use crate::environment::Environment;
+use crate::error::StartError;
+use crate::id_source::{IdSource, RandomIds};
+use crate::options::Options;
+use crate::runtime::Runtime;
+use crate::storage::{MemoryStorage, Storage};
+use crate::system;
+
+/// Collects what a runtime is made of.
+#[derive(Default)]
+pub struct Builder {
+    graphs: Vec<(String, Graph)>,
+    models: HashMap<String, Arc<dyn ChatModel>>,
+    store: Option<Arc<dyn Store>>,
+    storage: Option<Box<dyn Storage>>,
+    clock: Option<Arc<dyn Clock>>,
+    ids: Option<Arc<dyn IdSource>>,
+    options: Options,
+}
+
+impl Builder {
+    /// Adds a graph under `graph_id`, by which runs ask for it.
+    pub fn graph(mut self, graph_id: impl Into<String>, graph: impl Into<Graph>) -> Self {
+        self.graphs.push((graph_id.into(), graph.into()));
+        self
+    }
+
+    /// Adds a model under `name`, by which nodes ask for it; it takes the place of an earlier one.
+    pub fn model(mut self, name: impl Into<String>, model: impl ChatModel) -> Self {
+        self.models.insert(name.into(), Arc::new(model));
+        self
+    }
+
+    /// Gives nodes a long-term store.
+    pub fn store(mut self, store: Arc<dyn Store>) -> Self {
+        self.store = Some(store);
+        self
+    }
+
+    /// Keeps threads, runs and checkpoints there, and not in memory.
+    pub fn storage(mut self, storage: Box<dyn Storage>) -> Self {
+        self.storage = Some(storage);
+        self
+    }
+
+    /// Tells the time by another clock.
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Draws ids from another source.
+    pub fn ids(mut self, ids: Arc<dyn IdSource>) -> Self {
+        self.ids = Some(ids);
+        self
+    }
+
+    /// Lays the runtime out by these numbers.
+    pub fn options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Starts the runtime's OS threads, and waits the few milliseconds until they are up.
+    pub fn start(self) -> Result<Runtime, StartError> {
+        let (up, started) = mpsc::sync_channel(1);
+        let (end, ended) = oneshot::channel();
+        let spawned = thread::Builder::new().name("eddyline-system".to_owned()).spawn(move || {
+            system::run(self, &up);
+            // Who started it may be gone.
+            let _ = end.send(());
+        });
+        spawned.map_err(StartError::Threads)?;
+        let up = started.recv().map_err(|_| StartError::System)??;
+        Ok(Runtime::new(up, ended))
+    }
+
+    pub(crate) fn layout(&self) -> &Options {
+        &self.options
+    }
+
+    /// What the actors share, and the storage that only one of them gets.
+    pub(crate) fn assemble(
+        self,
+        node_pool: tokio::runtime::Handle,
+    ) -> Result<(Environment, Box<dyn Storage>), StartError> {
+        let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
+        let ids = self.ids.unwrap_or_else(|| Arc::<RandomIds>::default());
+        let registry = Registry::new(self.graphs, clock.now())?;
+        let storage = self.storage.unwrap_or_else(|| Box::new(MemoryStorage::default()));
+        let Self { options, models, store, .. } = self;
+        Ok((Environment { options, clock, ids, registry, models, store, node_pool }, storage))
+    }
+}
+
+impl std::fmt::Debug for Builder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let graphs: Vec<&String> = self.graphs.iter().map(|(graph_id, _)| graph_id).collect();
+        f.debug_struct("Builder")
+            .field("graphs", &graphs)
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}

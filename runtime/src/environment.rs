@@ -1,0 +1,42 @@
+//! What every actor of a runtime shares, fixed at its start.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::Arc;
+
+use eddyline_engine::ids::Timestamp;
+use eddyline_engine::model::ChatModel;
+use eddyline_engine::store::Store;
+
+use crate::assistants::Registry;
+use crate::clock::Clock;
+use crate::id_source::IdSource;
+use crate::options::Options;
+
+/// Clock, ids, graphs, models, the node pool and the numbers to work by.
+pub(crate) struct Environment {
+    pub(crate) options: Options,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) ids: Arc<dyn IdSource>,
+    pub(crate) registry: Registry,
+    pub(crate) models: HashMap<String, Arc<dyn ChatModel>>,
+    pub(crate) store: Option<Arc<dyn Store>>,
+    /// Where node futures run.
+    pub(crate) node_pool: tokio::runtime::Handle,
+}
+
+impl Environment {
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Environment")
+            .field("options", &self.options)
+            .field("registry", &self.registry)
+            .field("models", &self.models.keys())
+            .finish_non_exhaustive()
+    }
+}

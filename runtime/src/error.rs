@@ -1,0 +1,132 @@
+//! What can go wrong at the borders of this crate: starting it, and asking it for something.
+//!
+//! No status codes are known here; transports choose them by variant.
+
+use eddyline_engine::StorageError;
+use uuid::Uuid;
+
+/// Why a [`Handle`](crate::Handle) did not do what it was asked.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is no such thread.
+    #[error("thread with ID {thread_id} not found")]
+    ThreadNotFound {
+        /// Which was asked for.
+        thread_id: Uuid,
+    },
+    /// A thread of this id is there already.
+    #[error("thread with ID {thread_id} already exists")]
+    ThreadExists {
+        /// Which.
+        thread_id: Uuid,
+    },
+    /// There is no such run on this thread.
+    #[error("run {run_id} not found")]
+    RunNotFound {
+        /// Which was asked for.
+        run_id: Uuid,
+    },
+    /// There is no such assistant.
+    #[error("assistant {assistant_id} not found")]
+    AssistantNotFound {
+        /// Which was asked for.
+        assistant_id: Uuid,
+    },
+    /// What should name an assistant is neither a UUID nor the id of a graph.
+    #[error("invalid assistant `{assistant}`: must be a UUID or one of {graphs:?}")]
+    InvalidAssistant {
+        /// What was given.
+        assistant: String,
+        /// The graphs that there are, sorted.
+        graphs: Vec<String>,
+    },
+    /// The thread has a run, and the new one asked not to wait for it.
+    #[error("thread {thread_id} already has a run under way")]
+    ThreadBusy {
+        /// The thread.
+        thread_id: Uuid,
+    },
+    /// As many runs wait for the thread as may.
+    #[error("thread {thread_id} has {limit} runs waiting already")]
+    QueueFull {
+        /// The thread.
+        thread_id: Uuid,
+        /// How many may wait ([`Options::waiting_runs`](crate::Options::waiting_runs)).
+        limit: usize,
+    },
+    /// The request makes no sense.
+    #[error("{message}")]
+    Invalid {
+        /// What to change.
+        message: String,
+    },
+    /// The request makes no sense as a whole, though each part of it does.
+    #[error("{message}")]
+    Contradiction {
+        /// What to change.
+        message: String,
+    },
+    /// The runtime is shutting down and takes no more requests.
+    #[error("the runtime is shutting down")]
+    Stopping,
+    /// Whoever was asked ended before it answered; it is not known what it did.
+    #[error("the request was lost on the way; its outcome is not known")]
+    Lost,
+    /// Storage did not do its part.
+    #[error("storage failed")]
+    Storage(#[from] StorageError),
+}
+
+impl Error {
+    /// Names the error for programs; stable, documented in `docs/errors.md`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::ThreadNotFound { .. } => "THREAD_NOT_FOUND",
+            Self::ThreadExists { .. } => "THREAD_EXISTS",
+            Self::RunNotFound { .. } => "RUN_NOT_FOUND",
+            Self::AssistantNotFound { .. } => "ASSISTANT_NOT_FOUND",
+            Self::InvalidAssistant { .. } => "INVALID_ASSISTANT",
+            Self::ThreadBusy { .. } => "THREAD_BUSY",
+            Self::QueueFull { .. } => "QUEUE_FULL",
+            Self::Invalid { .. } => "INVALID_REQUEST",
+            Self::Contradiction { .. } => "CONTRADICTING_REQUEST",
+            Self::Stopping => "STOPPING",
+            Self::Lost => "REQUEST_LOST",
+            Self::Storage(error) => error.code(),
+        }
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::Invalid { message: message.into() }
+    }
+}
+
+/// Why a runtime did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// Two graphs go by one id.
+    #[error("two graphs have the id `{graph_id}`")]
+    DuplicateGraph {
+        /// The id.
+        graph_id: String,
+    },
+    /// The operating system gave no thread.
+    #[error("cannot start the threads of the runtime")]
+    Threads(#[source] std::io::Error),
+    /// The actors ended before they were up.
+    #[error("the actor system ended while it was starting")]
+    System,
+}
+
+impl StartError {
+    /// Names the error for programs; stable, documented in `docs/errors.md`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::DuplicateGraph { .. } => "DUPLICATE_GRAPH",
+            Self::Threads(_) => "NO_OS_THREADS",
+            Self::System => "SYSTEM_ENDED",
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The way in: what a program may ask of a runtime, from any executor or none.
+
+use std::sync::Arc;
+
+use actix::{Addr, Handler};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use uuid::Uuid;
+
+use crate::actors::{StorageActor, SupervisorActor, ThreadActor};
+use crate::assistants::Assistant;
+use crate::configuration;
+use crate::environment::Environment;
+use crate::error::Error;
+use crate::messages::{
+    Forward, Join, MakeThread, ReadRun, ReadRuns, ReadThread, Reply, SubmitRun, ThreadOrder,
+};
+use crate::runs::{IfNotExists, ListRuns, Listen, OnCompletion, Run, StartRun};
+use crate::stream::Subscription;
+use crate::threads::{CreateThread, Thread};
+
+/// Asks a runtime to do things. Cheap to clone; works from any thread and any executor.
+///
+/// Dropping a future of these functions before it ends gives up the answer, not the request: once it is
+/// sent, the runtime carries it out. [`Options::requests`](crate::Options::requests) requests are under way
+/// at once; the next one waits for its turn before it is sent.
+#[derive(Clone)]
+pub struct Handle(Arc<Inner>);
+
+pub(crate) struct Inner {
+    pub(crate) environment: Arc<Environment>,
+    /// One for each graph arbiter; a thread's place among them is a hash of its id.
+    pub(crate) supervisors: Vec<Addr<SupervisorActor>>,
+    pub(crate) storage: Addr<StorageActor>,
+    pub(crate) requests: Arc<Semaphore>,
+}
+
+impl Handle {
+    pub(crate) fn new(inner: Inner) -> Self {
+        Self(Arc::new(inner))
+    }
+
+    /// Makes a thread.
+    ///
+    /// The thread is stored when the answer comes. Fails with [`Error::ThreadExists`].
+    pub async fn create_thread(&self, request: CreateThread) -> Result<Thread, Error> {
+        let CreateThread { thread_id, metadata, if_exists } = request;
+        let thread_id = thread_id.unwrap_or_else(|| self.0.environment.ids.ordered());
+        self.order(thread_id, |reply| MakeThread { metadata, if_exists, reply }).await
+    }
+
+    /// The thread, as it is stored. Fails with [`Error::ThreadNotFound`].
+    pub async fn thread(&self, thread_id: Uuid) -> Result<Thread, Error> {
+        let found = self.read(|reply| ReadThread { thread_id, reply }).await?;
+        found.ok_or(Error::ThreadNotFound { thread_id })
+    }
+
+    /// Starts a run, and listens to it from its first fact.
+    ///
+    /// The run is stored when the answer comes, and may be over already. Its status in the answer is
+    /// `pending`. Fails with [`Error::ThreadNotFound`], [`Error::AssistantNotFound`],
+    /// [`Error::InvalidAssistant`], [`Error::ThreadBusy`], [`Error::QueueFull`], [`Error::Invalid`] and
+    /// [`Error::Contradiction`].
+    pub async fn start_run(&self, mut request: StartRun) -> Result<(Run, Subscription), Error> {
+        configuration::check(&request)?;
+        let resumes = request.command.as_ref().is_some_and(|command| !command["resume"].is_null());
+        if request.thread_id.is_none() && resumes {
+            return Err(Error::Contradiction {
+                message: "You must provide a thread_id when resuming.".to_owned(),
+            });
+        }
+        let (_, assistant) = self.0.environment.registry.find(&request.assistant)?;
+        let assistant = assistant.clone();
+        let temporary = request.thread_id.is_none() && request.on_completion == OnCompletion::Delete;
+        let thread_id = request.thread_id.unwrap_or_else(|| {
+            request.if_not_exists = IfNotExists::Create;
+            self.0.environment.ids.random()
+        });
+        let run_id = self.0.environment.ids.ordered();
+        let request = Box::new(request);
+        self.order(thread_id, |reply| SubmitRun { run_id, assistant, temporary, request, reply }).await
+    }
+
+    /// The run, as it is stored. Fails with [`Error::RunNotFound`].
+    pub async fn run(&self, thread_id: Uuid, run_id: Uuid) -> Result<Run, Error> {
+        let found = self.read(|reply| ReadRun { thread_id, run_id, reply }).await?;
+        found.ok_or(Error::RunNotFound { run_id })
+    }
+
+    /// The runs of a thread, newest first. Fails with [`Error::ThreadNotFound`].
+    pub async fn runs(&self, request: ListRuns) -> Result<Vec<Run>, Error> {
+        let thread_id = request.thread_id;
+        let found = self.read(|reply| ReadRuns { request, reply }).await?;
+        found.ok_or(Error::ThreadNotFound { thread_id })
+    }
+
+    /// Listens to a thread, or to one of its runs.
+    ///
+    /// The stream of a run that is over holds what the tape still has of it, if asked to begin there, and
+    /// ends. Fails with [`Error::ThreadNotFound`] and [`Error::RunNotFound`].
+    pub async fn listen(&self, request: Listen) -> Result<Subscription, Error> {
+        if let Some(run_id) = request.run_id {
+            self.run(request.thread_id, run_id).await?;
+        }
+        self.order(request.thread_id, |reply| Join { request, reply }).await
+    }
+
+    /// The assistant that `name` means: the id of a graph or of an assistant.
+    pub fn assistant(&self, name: &str) -> Result<Assistant, Error> {
+        self.0.environment.registry.find(name).map(|(_, assistant)| assistant.clone())
+    }
+
+    /// The assistants, ordered by graph.
+    pub fn assistants(&self) -> Vec<Assistant> {
+        self.0.environment.registry.assistants().cloned().collect()
+    }
+
+    /// Has the thread's actor do something; it is woken or made first.
+    async fn order<M, T>(&self, thread_id: Uuid, order: impl FnOnce(Reply<T>) -> M) -> Result<T, Error>
+    where
+        M: ThreadOrder,
+        ThreadActor: Handler<M>,
+    {
+        let (reply, answer) = self.expect_reply().await?;
+        let message = order(reply);
+        // Bounded by the permits that replies carry.
+        self.0.supervisor(thread_id).do_send(Forward { thread_id, message });
+        answer.await.unwrap_or(Err(Error::Lost))
+    }
+
+    /// Has storage look something up, after everything that was put before.
+    async fn read<M, T>(&self, order: impl FnOnce(Reply<T>) -> M) -> Result<T, Error>
+    where
+        M: actix::Message<Result = ()> + Send + 'static,
+        StorageActor: Handler<M>,
+    {
+        let (reply, answer) = self.expect_reply().await?;
+        // Bounded by the permits that replies carry.
+        self.0.storage.do_send(order(reply));
+        answer.await.unwrap_or(Err(Error::Lost))
+    }
+
+    async fn expect_reply<T>(&self) -> Result<(Reply<T>, oneshot::Receiver<Result<T, Error>>), Error> {
+        let permit: OwnedSemaphorePermit =
+            Arc::clone(&self.0.requests).acquire_owned().await.map_err(|_| Error::Stopping)?;
+        let (sender, answer) = oneshot::channel();
+        Ok((Reply::new(sender, permit), answer))
+    }
+}
+
+impl Inner {
+    /// The supervisor of the arbiter on which a thread lives; the same for as long as the runtime is up.
+    fn supervisor(&self, thread_id: Uuid) -> &Addr<SupervisorActor> {
+        let (high, low) = thread_id.as_u64_pair();
+        let mixed = (high ^ low).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let place = usize::try_from(mixed).unwrap_or_default() % self.supervisors.len();
+        &self.supervisors[place]
+    }
+}
+
+impl std::fmt::Debug for Handle {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Handle").field("environment", &self.0.environment).finish_non_exhaustive()
+    }
+}

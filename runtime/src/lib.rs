@@ -1,0 +1,76 @@
+//! Threads that keep their state and runs that stream: actors, streams and storage around the engine.
+//!
+//! [`Runtime`] starts it all on OS threads of its own; a [`Handle`] asks it for things from any executor.
+//!
+//! # The actors
+//!
+//! ```text
+//!  Handle ──orders──> SupervisorActor ──> ThreadActor ──starts──> RunActor ──starts──> NodeActor
+//!    │                (per arbiter)        │    ▲  │              hosts the           one attempt;
+//!    │                                     │    │  │              engine's driver     works on the pool
+//!    │                              writes │    └──┼── commits ────┘ │
+//!    └──reads──────────> StorageActor <────┘       │                 │ facts, bounded
+//!                        (own arbiter)      subscribes               ▼
+//!  Subscription <───────batches─────────────────── BrokerActor <── feed: waits for commits
+//! ```
+//!
+//! | Actor | Lives | Owns |
+//! |---|---|---|
+//! | supervisor | one for each graph arbiter | the addresses of its threads |
+//! | thread | on the arbiter that its id hashes to | the record, the run queue, the epoch |
+//! | run | beside its thread | the engine's driver, and with it the graph's state |
+//! | node | beside its run | one attempt at a task, which itself runs on the node pool |
+//! | broker | beside its thread | the tape of facts and the listeners' cursors |
+//! | storage | alone on an arbiter of its own | the storage, and the writes being gathered |
+//!
+//! What the rules are stands in plain code without actors: the run queue in `machine`, what a graph is told
+//! in `configuration`, how a thread stands in `standing`, who sees what in `stream`.
+//!
+//! # Order
+//!
+//! Facts leave in the order in which they happened. One that describes a commit, and all that come after it,
+//! leave when that commit is stored; the engine does not wait for that. The first commit of a run is its
+//! start, so nobody hears of a run that is not stored.
+//!
+//! # Failure
+//!
+//! A node that panics fails its task. A reducer or a route that panics fails its run. A run whose actor dies
+//! fails, and its thread keeps the last commit. A thread whose write fails ends, and is read again from
+//! storage with the next order; its epoch keeps what is left of it from writing.
+
+mod actors;
+mod assistants;
+mod builder;
+mod clock;
+mod configuration;
+mod environment;
+mod error;
+mod handle;
+mod id_source;
+mod machine;
+mod messages;
+mod options;
+mod runs;
+mod runtime;
+mod standing;
+pub mod storage;
+mod stream;
+mod system;
+mod threads;
+
+pub use assistants::{Assistant, default_assistant_id};
+pub use builder::Builder;
+pub use clock::{Clock, SystemClock};
+pub use error::{Error, StartError};
+pub use handle::Handle;
+#[cfg(any(test, feature = "test-util"))]
+pub use id_source::CountingIds;
+pub use id_source::{IdSource, RandomIds};
+pub use options::Options;
+pub use runs::{
+    Begin, IfNotExists, Kwargs, ListRuns, Listen, MultitaskStrategy, OnCompletion, Run, RunStatus, StartRun,
+    StreamMode,
+};
+pub use runtime::Runtime;
+pub use stream::{Delivery, EVENTS_PER_FACT, Entry, Gap, Subscription};
+pub use threads::{CreateThread, IfExists, Interrupts, Thread, ThreadStatus};

@@ -1,0 +1,50 @@
+//! What a broker is told.
+
+use actix::Message;
+use tokio::sync::mpsc;
+use uuid::Uuid;
+
+use crate::runs::Begin;
+use crate::stream::feed::Feed;
+use crate::stream::{Batch, SubscriberId};
+
+/// Takes in the facts of a run, after those of every run attached before.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Attach {
+    /// The thread's epoch, which owns the numbers of the facts.
+    pub(crate) epoch: u64,
+    pub(crate) feed: Feed,
+}
+
+/// Adds a listener. It was counted in the demand already.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Subscribe {
+    pub(crate) subscriber: SubscriberId,
+    pub(crate) batches: mpsc::Sender<Batch>,
+    pub(crate) run: Option<Uuid>,
+    pub(crate) begin: Begin,
+    /// True when nothing more will happen in that run.
+    pub(crate) over: bool,
+    pub(crate) tokens: bool,
+}
+
+/// The listener has taken a batch and is ready for the next. One for each batch.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Ready {
+    pub(crate) subscriber: SubscriberId,
+}
+
+/// The listener has gone.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Unsubscribe {
+    pub(crate) subscriber: SubscriberId,
+}
+
+/// Ends every stream once the attached runs have told all, hands over what is left, and stops the broker.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct CloseStreams;

@@ -1,0 +1,45 @@
+//! What a supervisor is told.
+
+use actix::Message;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+/// An order of a client to a thread.
+pub(crate) trait ThreadOrder: Message<Result = ()> + Send + 'static {}
+
+/// Passes an order on to its thread, which is woken or made first.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Forward<M: ThreadOrder> {
+    pub(crate) thread_id: Uuid,
+    pub(crate) message: M,
+}
+
+/// A thread has nothing to do and would like to go to sleep.
+///
+/// The supervisor lets it, unless it has sent it an order that the thread had not seen when it asked.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Sleepy {
+    pub(crate) thread_id: Uuid,
+    /// Which of the actors that this thread had: it may have asked twice, and its successor be awake.
+    pub(crate) life: u64,
+    /// How many orders it has seen in its life.
+    pub(crate) seen: u64,
+}
+
+/// A thread has ended, in whatever way.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ThreadGone {
+    pub(crate) thread_id: Uuid,
+    /// Which of the actors that this thread had.
+    pub(crate) life: u64,
+}
+
+/// Ends all threads in order; answers when the last is gone.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct StopThreads {
+    pub(crate) reply: oneshot::Sender<()>,
+}

@@ -1,0 +1,127 @@
+//! What a thread is told.
+
+use actix::Message;
+use eddyline_engine::checkpoint::{Commit, Saved};
+use eddyline_engine::fact::Failure;
+use eddyline_engine::{Key, Which};
+use serde_json::{Map, Value};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::{Answer, Reply, ThreadOrder};
+use crate::assistants::Assistant;
+use crate::runs::{Listen, Run, StartRun};
+use crate::standing::Standing;
+use crate::storage::{Error, Result};
+use crate::stream::Subscription;
+use crate::threads::{IfExists, Thread};
+
+/// Makes the thread; answers when it is stored.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct MakeThread {
+    pub(crate) metadata: Map<String, Value>,
+    pub(crate) if_exists: IfExists,
+    pub(crate) reply: Reply<Thread>,
+}
+
+/// Takes in a run; answers when it is stored, with a subscription to it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct SubmitRun {
+    pub(crate) run_id: Uuid,
+    pub(crate) assistant: Assistant,
+    /// True when the thread is there for this run only.
+    pub(crate) temporary: bool,
+    pub(crate) request: Box<StartRun>,
+    pub(crate) reply: Reply<(Run, Subscription)>,
+}
+
+/// Subscribes to the thread or to one of its runs.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Join {
+    pub(crate) request: Listen,
+    pub(crate) reply: Reply<Subscription>,
+}
+
+impl ThreadOrder for MakeThread {}
+impl ThreadOrder for SubmitRun {}
+impl ThreadOrder for Join {}
+
+/// Stores a commit of a run. Refused when the epoch is not the thread's own.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct StoreCommit {
+    pub(crate) epoch: u64,
+    pub(crate) commit: Commit,
+    pub(crate) answer: Answer,
+}
+
+/// Reads a checkpoint for a run, after everything that was committed before.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct LoadCheckpoint {
+    pub(crate) ns: Key,
+    pub(crate) which: Which,
+    pub(crate) reply: oneshot::Sender<Result<Option<Saved>>>,
+}
+
+/// A run has ended. Told once by each run, by a dying one too.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct RunOver {
+    pub(crate) run_id: Uuid,
+    pub(crate) end: RunEnd,
+    pub(crate) standing: Standing,
+}
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum RunEnd {
+    /// No task was left.
+    Done,
+    /// Something follows: an answer is awaited, or a breakpoint was met.
+    Paused,
+    /// It failed.
+    Failed(Failure),
+    /// It was asked to stop, and can go on later.
+    Drained,
+}
+
+/// What a run came to is stored, or not.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Stored {
+    pub(crate) run_id: Uuid,
+    pub(crate) result: Result<()>,
+}
+
+/// Storage did not store what the thread takes for true: it has to begin again from what is stored.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct WriteFailed {
+    pub(crate) error: Error,
+}
+
+/// So many listen now.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Listeners {
+    pub(crate) count: usize,
+}
+
+/// The broker has ended.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct StreamsClosed;
+
+/// Go to sleep; no more orders will come.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct FallAsleep;
+
+/// Let the run under way reach a commit, start no other, and end.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Drain;

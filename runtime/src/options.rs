@@ -1,0 +1,60 @@
+//! How much of everything: plain numbers, each with a default that suits a machine of a few cores.
+
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+/// How a runtime is laid out.
+///
+/// ```
+/// use eddyline_runtime::Options;
+/// use std::time::Duration;
+///
+/// let options = Options { thread_sleep: Duration::from_secs(10), ..Options::default() };
+/// # let _ = options;
+/// ```
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Arbiters for threads, runs and brokers. Default: half the cores, at least one.
+    pub graph_arbiters: usize,
+    /// OS threads of the node pool. Default: the cores.
+    pub node_workers: usize,
+    /// OS threads for nodes that block, started as they are needed. A node that finds all of them busy
+    /// waits. Default: 512.
+    pub blocking_threads: usize,
+    /// Bytes of facts, as estimated, that the tape of one thread keeps for listeners who come late or
+    /// fall behind. The oldest go first. Default: 8 MiB.
+    pub tape_bytes: usize,
+    /// Facts on their way from a run to its broker. A run that finds no room waits. Default: 64.
+    pub run_channel: usize,
+    /// Facts in one batch for a listener. Default: 256.
+    pub batch_facts: usize,
+    /// Runs that may wait for their turn on one thread; the next is refused. Default: 256.
+    pub waiting_runs: usize,
+    /// Requests under way at once; the next waits. Default: 4,096.
+    pub requests: usize,
+    /// Writes that storage stores together at most. Default: 64.
+    pub storage_batch: usize,
+    /// After how long a thread without runs and listeners goes to sleep. Default: 5 minutes.
+    pub thread_sleep: Duration,
+    /// How long a shutdown waits for runs to reach a commit before it cuts them off. Default: 30 s.
+    pub shutdown_grace: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        let cores = available_parallelism().map_or(1, std::num::NonZero::get);
+        Self {
+            graph_arbiters: (cores / 2).max(1),
+            node_workers: cores,
+            blocking_threads: 512,
+            tape_bytes: 8 << 20,
+            run_channel: 64,
+            batch_facts: 256,
+            waiting_runs: 256,
+            requests: 4096,
+            storage_batch: 64,
+            thread_sleep: Duration::from_mins(5),
+            shutdown_grace: Duration::from_secs(30),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Runs: the record of one, and how to start one.
+//!
+//! Data only. What a graph sees of a request is worked out in `configuration`.
+
+mod start;
+mod stream_mode;
+
+use std::sync::Arc;
+
+use eddyline_engine::config::{Breakpoints, Durability};
+use eddyline_engine::ids::Timestamp;
+use eddyline_engine::{RunConfig, Shared};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use crate::configuration;
+
+pub use start::{IfNotExists, OnCompletion, StartRun};
+pub use stream_mode::StreamMode;
+
+/// A run, as it stood when it was stored last.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Who it is; sorts by creation.
+    pub run_id: Uuid,
+    /// The thread that it works on.
+    pub thread_id: Uuid,
+    /// The assistant that it works for.
+    pub assistant_id: Uuid,
+    /// The graph that it runs.
+    pub graph_id: String,
+    /// What clients say about it, with what assistant and thread add.
+    pub metadata: Map<String, Value>,
+    /// How it stands.
+    pub status: RunStatus,
+    /// What it was asked.
+    pub kwargs: Arc<Kwargs>,
+    /// How it met the runs that were there before it.
+    pub multitask_strategy: MultitaskStrategy,
+    /// When it was asked for.
+    pub created_at: Timestamp,
+    /// When its status changed last.
+    pub updated_at: Timestamp,
+    /// How often it was picked up; 0 while it waits for the first time.
+    pub attempt: u32,
+}
+
+impl Run {
+    /// What the engine is told of the run; a fold over its facts needs to know it too.
+    pub fn config(&self) -> RunConfig {
+        configuration::run_config(self)
+    }
+}
+
+/// What a run was asked, kept with it so that it can be told and taken up again.
+// Independent switches, by the names and in the number that the API has.
+#[allow(clippy::struct_excessive_bools)]
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Kwargs {
+    /// The input; `None` continues.
+    pub input: Option<Shared>,
+    /// The command `{update?, resume?, goto?}`, as the client wrote it.
+    pub command: Option<Value>,
+    /// `{configurable, metadata, tags?, recursion_limit?, …}` with what assistant, thread and server add.
+    pub config: Map<String, Value>,
+    /// The context.
+    pub context: Map<String, Value>,
+    /// The modes that the run's own stream has.
+    pub stream_modes: Vec<StreamMode>,
+    /// Pause before these nodes.
+    pub interrupt_before: Option<Breakpoints>,
+    /// Pause after these nodes.
+    pub interrupt_after: Option<Breakpoints>,
+    /// The checkpoint to start from instead of the newest.
+    pub checkpoint_id: Option<Uuid>,
+    /// Where to send word of the end.
+    pub webhook: Option<String>,
+    /// Keys for feedback links.
+    pub feedback_keys: Option<Vec<String>>,
+    /// True when thread and run are deleted at the end and no checkpoints are kept.
+    pub temporary: bool,
+    /// True when the run's own stream shows nested graphs.
+    pub subgraphs: bool,
+    /// True when the run's own stream can be taken up again.
+    pub resumable: bool,
+    /// When progress is stored.
+    pub durability: Durability,
+    /// Refuse a resume that names a question which is not open.
+    pub strict_resume: bool,
+}
+
+/// How a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunStatus {
+    /// It waits for its turn.
+    Pending,
+    /// It is under way.
+    Running,
+    /// It failed.
+    Error,
+    /// It reached its end, or a pause.
+    Success,
+    /// It took too long.
+    Timeout,
+    /// Somebody stopped it.
+    Interrupted,
+}
+
+impl RunStatus {
+    /// The word that clients read.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Running => "running",
+            Self::Error => "error",
+            Self::Success => "success",
+            Self::Timeout => "timeout",
+            Self::Interrupted => "interrupted",
+        }
+    }
+
+    /// True once nothing more happens to the run.
+    pub fn is_final(self) -> bool {
+        !matches!(self, Self::Pending | Self::Running)
+    }
+}
+
+/// What a new run does about the runs that its thread has already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MultitaskStrategy {
+    /// Wait for them.
+    #[default]
+    Enqueue,
+    /// Fail with [`Error::ThreadBusy`](crate::Error::ThreadBusy).
+    Reject,
+}
+
+impl MultitaskStrategy {
+    /// The word that clients read.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Enqueue => "enqueue",
+            Self::Reject => "reject",
+        }
+    }
+}
+
+/// Which runs of a thread to list, newest first.
+#[derive(Clone, Copy, Debug)]
+pub struct ListRuns {
+    /// The thread.
+    pub thread_id: Uuid,
+    /// Only those that stand so.
+    pub status: Option<RunStatus>,
+    /// At most so many.
+    pub limit: usize,
+    /// After leaving out so many.
+    pub offset: usize,
+}
+
+/// Which events of a thread to listen to.
+#[derive(Clone, Copy, Debug)]
+pub struct Listen {
+    /// The thread.
+    pub thread_id: Uuid,
+    /// Only those of this run, until it ends; `None` for all, until the thread's listeners are sent away.
+    pub run_id: Option<Uuid>,
+    /// Where to begin.
+    pub begin: Begin,
+    /// Whether models should be asked for tokens for this listener's sake.
+    pub tokens: bool,
+}
+
+/// Where a subscription begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Begin {
+    /// With the next fact.
+    #[default]
+    Now,
+    /// With the oldest fact that is still on the tape.
+    Oldest,
+}

@@ -1,0 +1,232 @@
+//! One suite that every storage must pass.
+//!
+//! ```
+//! use eddyline_runtime::storage::{MemoryStorage, conformance};
+//!
+//! conformance::check(|| Box::new(MemoryStorage::default()));
+//! ```
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use eddyline_engine::checkpoint::{
+    Checkpoint, Commit, Metadata, NewCheckpoint, Outcome, PendingWrite, Source,
+};
+use eddyline_engine::ids::Timestamp;
+use eddyline_engine::{Key, Shared, Which};
+use serde_json::{Map, json};
+use uuid::Uuid;
+
+use super::{Change, Error, Storage, Transaction};
+use crate::runs::{Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus};
+use crate::threads::{Thread, ThreadStatus};
+
+const THREAD: Uuid = Uuid::from_u128(0x10);
+const OTHER: Uuid = Uuid::from_u128(0x11);
+const TASK: Uuid = Uuid::from_u128(0x20);
+
+/// Runs the suite; `make` gives a storage in which nothing is stored.
+///
+/// # Panics
+///
+/// Panics at the first rule that is broken.
+pub fn check(make: impl Fn() -> Box<dyn Storage>) {
+    for rule in [
+        threads_and_runs_come_back_as_put,
+        runs_are_listed_newest_first,
+        checkpoints_are_found_by_age,
+        levels_are_apart,
+        finished_writes_stay_and_slots_are_replaced,
+        writes_come_back_in_order,
+        older_epochs_are_refused,
+        a_refused_transaction_leaves_nothing,
+        a_deleted_thread_is_gone,
+    ] {
+        rule(&mut *make());
+    }
+}
+
+fn threads_and_runs_come_back_as_put(storage: &mut dyn Storage) {
+    assert_eq!(storage.thread(THREAD).expect("reads"), None);
+    assert_eq!(storage.run(THREAD, Uuid::from_u128(1)).expect("reads"), None);
+    let mut thread = Thread::new(THREAD, Map::new(), Timestamp(5));
+    put(storage, 0, vec![Change::PutThread(thread.clone()), Change::PutRun(run(1))]);
+    assert_eq!(storage.thread(THREAD).expect("reads").expect("is there").thread, thread);
+    assert_eq!(storage.run(THREAD, Uuid::from_u128(1)).expect("reads"), Some(run(1)));
+    assert_eq!(storage.run(OTHER, Uuid::from_u128(1)).expect("reads"), None);
+
+    thread.status = ThreadStatus::Busy;
+    put(storage, 3, vec![Change::PutThread(thread.clone())]);
+    let stored = storage.thread(THREAD).expect("reads").expect("is there");
+    assert_eq!((stored.thread, stored.epoch), (thread, 3));
+}
+
+fn runs_are_listed_newest_first(storage: &mut dyn Storage) {
+    let request = ListRuns { thread_id: THREAD, status: None, limit: 10, offset: 0 };
+    assert_eq!(storage.runs(request).expect("reads"), None, "no thread");
+    let thread = Thread::new(THREAD, Map::new(), Timestamp(0));
+    let mut done = run(3);
+    done.status = RunStatus::Success;
+    put(
+        storage,
+        0,
+        vec![Change::PutThread(thread), Change::PutRun(run(2)), Change::PutRun(run(1)), Change::PutRun(done)],
+    );
+    let mut list = |request| {
+        let runs = storage.runs(request).expect("reads").expect("the thread is there");
+        runs.iter().map(|run| run.run_id.as_u128()).collect::<Vec<_>>()
+    };
+    assert_eq!(list(request), [3, 2, 1]);
+    assert_eq!(list(ListRuns { offset: 1, limit: 1, ..request }), [2]);
+    assert_eq!(list(ListRuns { status: Some(RunStatus::Success), ..request }), [3]);
+}
+
+fn checkpoints_are_found_by_age(storage: &mut dyn Storage) {
+    assert!(storage.checkpoint(THREAD, &root(), Which::Newest).expect("reads").is_none());
+    for id in [1, 2, 3] {
+        put(storage, 0, vec![Change::Commit(step("", id))]);
+    }
+    let mut found = |which| {
+        let saved = storage.checkpoint(THREAD, &root(), which).expect("reads");
+        saved.map(|saved| (saved.checkpoint.id.as_u128(), saved.parent.map(|id| id.as_u128())))
+    };
+    assert_eq!(found(Which::Newest), Some((3, Some(2))));
+    assert_eq!(found(Which::Id(Uuid::from_u128(2))), Some((2, Some(1))));
+    assert_eq!(found(Which::Id(Uuid::from_u128(9))), None);
+    assert_eq!(found(Which::Before(Uuid::from_u128(3))), Some((2, Some(1))));
+    assert_eq!(found(Which::Before(Uuid::from_u128(1))), None);
+
+    let saved = storage.checkpoint(THREAD, &root(), Which::Newest).expect("reads").expect("is there");
+    let NewCheckpoint { checkpoint, metadata, .. } = step("", 3).checkpoint.expect("makes one");
+    assert_eq!((saved.checkpoint, saved.metadata), (checkpoint, metadata), "as it was put");
+}
+
+fn levels_are_apart(storage: &mut dyn Storage) {
+    put(storage, 0, vec![Change::Commit(step("", 1)), Change::Commit(step("sub:1", 2))]);
+    let mut newest = |ns: &str| {
+        let saved = storage.checkpoint(THREAD, &ns.into(), Which::Newest).expect("reads");
+        saved.map(|saved| saved.checkpoint.id.as_u128())
+    };
+    assert_eq!((newest(""), newest("sub:1"), newest("sub")), (Some(1), Some(2), None));
+    assert!(storage.checkpoint(OTHER, &root(), Which::Newest).expect("reads").is_none());
+}
+
+fn finished_writes_stay_and_slots_are_replaced(storage: &mut dyn Storage) {
+    let first = vec![write(0, "a", "first"), write(-1, "a", "first")];
+    let again = vec![write(0, "a", "again"), write(-1, "a", "again"), write(1, "a", "new")];
+    put(storage, 0, vec![Change::Commit(step("", 1))]);
+    put(storage, 0, vec![Change::Commit(writes(1, first))]);
+    put(storage, 0, vec![Change::Commit(writes(1, again))]);
+    assert_eq!(written(storage, 1), [(-1, json!("again")), (0, json!("first")), (1, json!("new"))]);
+}
+
+fn writes_come_back_in_order(storage: &mut dyn Storage) {
+    let mut later = write(7, "b", "task of another id");
+    later.task = Uuid::from_u128(0x1f);
+    put(storage, 0, vec![Change::Commit(writes(1, vec![later, write(2, "a", ""), write(0, "b", "")]))]);
+    assert!(storage.checkpoint(THREAD, &root(), Which::Newest).expect("reads").is_none());
+    put(storage, 0, vec![Change::Commit(writes(1, vec![write(-3, "c", "")])), Change::Commit(step("", 1))]);
+    let order: Vec<i32> = written(storage, 1).into_iter().map(|(index, _)| index).collect();
+    assert_eq!(order, [2, 7, 0, -3], "by path, task and index, also when they came before their checkpoint");
+}
+
+fn older_epochs_are_refused(storage: &mut dyn Storage) {
+    put(storage, 2, vec![Change::Commit(step("", 1))]);
+    let batch = [(1, 2), (2, 3), (3, 4), (2, 5)]
+        .map(|(epoch, id)| transaction(epoch, vec![Change::Commit(step("", id))]));
+    let answers = storage.write(batch.into());
+    assert!(matches!(
+        answers[..],
+        [Err(Error::Fenced { epoch: 1 }), Ok(()), Ok(()), Err(Error::Fenced { epoch: 2 })]
+    ));
+    let newest = storage.checkpoint(THREAD, &root(), Which::Newest).expect("reads").expect("is there");
+    assert_eq!(newest.checkpoint.id.as_u128(), 4);
+}
+
+fn a_refused_transaction_leaves_nothing(storage: &mut dyn Storage) {
+    put(storage, 2, vec![Change::PutThread(Thread::new(THREAD, Map::new(), Timestamp(0)))]);
+    let changes = vec![Change::PutRun(run(1)), Change::Commit(step("", 1)), Change::DeleteThread];
+    assert!(storage.write(vec![transaction(1, changes)])[0].is_err());
+    assert!(storage.thread(THREAD).expect("reads").is_some());
+    assert!(storage.run(THREAD, Uuid::from_u128(1)).expect("reads").is_none());
+    assert!(storage.checkpoint(THREAD, &root(), Which::Newest).expect("reads").is_none());
+}
+
+fn a_deleted_thread_is_gone(storage: &mut dyn Storage) {
+    let thread = Thread::new(THREAD, Map::new(), Timestamp(0));
+    put(
+        storage,
+        4,
+        vec![Change::PutThread(thread.clone()), Change::PutRun(run(1)), Change::Commit(step("", 1))],
+    );
+    put(storage, 4, vec![Change::DeleteThread]);
+    assert!(storage.thread(THREAD).expect("reads").is_none());
+    assert!(storage.run(THREAD, Uuid::from_u128(1)).expect("reads").is_none());
+    assert!(storage.checkpoint(THREAD, &root(), Which::Newest).expect("reads").is_none());
+    put(storage, 0, vec![Change::PutThread(thread)]);
+    assert_eq!(storage.thread(THREAD).expect("reads").expect("is there").epoch, 0, "begins anew");
+}
+
+fn root() -> Key {
+    "".into()
+}
+
+fn transaction(epoch: u64, changes: Vec<Change>) -> Transaction {
+    Transaction { thread_id: THREAD, epoch, changes }
+}
+
+fn put(storage: &mut dyn Storage, epoch: u64, changes: Vec<Change>) {
+    let answers = storage.write(vec![transaction(epoch, changes)]);
+    assert!(matches!(answers[..], [Ok(())]), "{answers:?}");
+}
+
+fn run(id: u128) -> Run {
+    Run {
+        run_id: Uuid::from_u128(id),
+        thread_id: THREAD,
+        assistant_id: Uuid::from_u128(0x30),
+        graph_id: "agent".to_owned(),
+        metadata: Map::new(),
+        status: RunStatus::Pending,
+        kwargs: Arc::new(Kwargs::default()),
+        multitask_strategy: MultitaskStrategy::Enqueue,
+        created_at: Timestamp(1),
+        updated_at: Timestamp(1),
+        attempt: 0,
+    }
+}
+
+/// A checkpoint that follows the one before it.
+fn step(ns: &str, id: u128) -> Commit {
+    let versions: BTreeMap<Key, u64> = [("topic".into(), 1)].into();
+    let checkpoint = Checkpoint {
+        id: Uuid::from_u128(id),
+        created_at: Timestamp(7),
+        values: [("topic".into(), Shared::from(json!({"text": "cats", "none": null})))].into(),
+        seen: [("node".into(), versions.clone())].into(),
+        versions,
+        updated: Some(vec!["topic".into()]),
+    };
+    let extra = json!({"run_id": "r", "list": [1]}).as_object().cloned().unwrap_or_default();
+    let parents = vec![(root(), Uuid::from_u128(0x40))];
+    let metadata =
+        Metadata { extra: Arc::new(extra), source: Source::Loop, step: 1, parents: Arc::new(parents) };
+    let parent = (id > 1).then(|| Uuid::from_u128(id - 1));
+    let checkpoint = NewCheckpoint { checkpoint: Arc::new(checkpoint), metadata, parent };
+    Commit { ns: ns.into(), writes: None, checkpoint: Some(checkpoint), outcome: Outcome::Continue }
+}
+
+fn writes(checkpoint: u128, writes: Vec<PendingWrite>) -> Commit {
+    let writes = Some((Uuid::from_u128(checkpoint), writes));
+    Commit { ns: root(), writes, checkpoint: None, outcome: Outcome::Continue }
+}
+
+fn write(index: i32, path: &str, value: &str) -> PendingWrite {
+    PendingWrite { task: TASK, index, channel: "topic".into(), value: json!(value).into(), path: path.into() }
+}
+
+fn written(storage: &mut dyn Storage, checkpoint: u128) -> Vec<(i32, serde_json::Value)> {
+    let which = Which::Id(Uuid::from_u128(checkpoint));
+    let saved = storage.checkpoint(THREAD, &root(), which).expect("reads").expect("is there");
+    saved.writes.iter().map(|write| (write.index, write.value.json().clone())).collect()
+}

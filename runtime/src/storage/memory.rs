@@ -1,0 +1,154 @@
+//! Storage that ends with its process: maps.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use eddyline_engine::checkpoint::{Checkpoint, Commit, Metadata, PendingWrite, Saved};
+use eddyline_engine::{Key, Which};
+use uuid::Uuid;
+
+use super::{Change, Error, Read, Result, Storage, StoredThread, Transaction};
+use crate::runs::{ListRuns, Run};
+use crate::threads::Thread;
+
+/// Keeps everything in memory, for as long as it lives itself.
+#[derive(Debug, Default)]
+pub struct MemoryStorage {
+    threads: HashMap<Uuid, Rows>,
+}
+
+/// What is stored of one thread.
+#[derive(Debug, Default)]
+struct Rows {
+    thread: Option<Thread>,
+    epoch: u64,
+    /// By id, which sorts by creation.
+    runs: BTreeMap<Uuid, Run>,
+    levels: HashMap<Key, Level>,
+}
+
+/// What is stored of one graph level.
+#[derive(Debug, Default)]
+struct Level {
+    checkpoints: BTreeMap<Uuid, Row>,
+    /// By the checkpoint on which they hang, then by task and index.
+    writes: HashMap<Uuid, BTreeMap<(Uuid, i32), PendingWrite>>,
+}
+
+#[derive(Debug)]
+struct Row {
+    checkpoint: Arc<Checkpoint>,
+    metadata: Metadata,
+    parent: Option<Uuid>,
+}
+
+impl Read for MemoryStorage {
+    fn thread(&mut self, thread_id: Uuid) -> Result<Option<StoredThread>> {
+        let rows = self.threads.get(&thread_id);
+        Ok(rows.and_then(|rows| Some(StoredThread { thread: rows.thread.clone()?, epoch: rows.epoch })))
+    }
+
+    fn run(&mut self, thread_id: Uuid, run_id: Uuid) -> Result<Option<Run>> {
+        Ok(self.threads.get(&thread_id).and_then(|rows| rows.runs.get(&run_id)).cloned())
+    }
+
+    fn runs(&mut self, request: ListRuns) -> Result<Option<Vec<Run>>> {
+        let ListRuns { thread_id, status, limit, offset } = request;
+        let Some(rows) = self.threads.get(&thread_id) else { return Ok(None) };
+        let wanted = rows.runs.values().rev().filter(|run| status.is_none_or(|status| run.status == status));
+        Ok(Some(wanted.skip(offset).take(limit).cloned().collect()))
+    }
+
+    fn checkpoint(&mut self, thread_id: Uuid, ns: &Key, which: Which) -> Result<Option<Saved>> {
+        let level = self.threads.get(&thread_id).and_then(|rows| rows.levels.get(ns));
+        Ok(level.and_then(|level| level.find(which)))
+    }
+}
+
+impl Storage for MemoryStorage {
+    fn write(&mut self, batch: Vec<Transaction>) -> Vec<Result<()>> {
+        batch.into_iter().map(|transaction| self.apply(transaction)).collect()
+    }
+}
+
+impl MemoryStorage {
+    /// Keeps all of it: once the epoch is accepted, nothing can fail.
+    fn apply(&mut self, transaction: Transaction) -> Result<()> {
+        let Transaction { thread_id, epoch, changes } = transaction;
+        let stored = self.threads.get(&thread_id).map_or(0, |rows| rows.epoch);
+        if epoch < stored {
+            return Err(Error::Fenced { epoch });
+        }
+        for change in changes {
+            if matches!(change, Change::DeleteThread) {
+                self.threads.remove(&thread_id);
+                continue;
+            }
+            let rows = self.threads.entry(thread_id).or_default();
+            rows.epoch = epoch;
+            rows.change(change);
+        }
+        Ok(())
+    }
+}
+
+impl Rows {
+    fn change(&mut self, change: Change) {
+        match change {
+            Change::PutThread(thread) => self.thread = Some(thread),
+            Change::PutRun(run) => {
+                self.runs.insert(run.run_id, run);
+            }
+            Change::Commit(commit) => self.levels.entry(commit.ns.clone()).or_default().commit(commit),
+            Change::DeleteThread => *self = Self::default(),
+        }
+    }
+}
+
+impl Level {
+    fn commit(&mut self, commit: Commit) {
+        if let Some((checkpoint, writes)) = commit.writes {
+            let rows = self.writes.entry(checkpoint).or_default();
+            for write in writes {
+                let key = (write.task, write.index);
+                if write.index < 0 {
+                    rows.insert(key, write);
+                } else {
+                    rows.entry(key).or_insert(write);
+                }
+            }
+        }
+        if let Some(new) = commit.checkpoint {
+            let row = Row { metadata: new.metadata, parent: new.parent, checkpoint: new.checkpoint };
+            self.checkpoints.insert(row.checkpoint.id, row);
+        }
+    }
+
+    fn find(&self, which: Which) -> Option<Saved> {
+        let (id, row) = match which {
+            Which::Newest => self.checkpoints.last_key_value(),
+            Which::Id(id) => self.checkpoints.get_key_value(&id),
+            Which::Before(id) => self.checkpoints.range(..id).next_back(),
+        }?;
+        let mut writes: Vec<PendingWrite> =
+            self.writes.get(id).map(|rows| rows.values().cloned().collect()).unwrap_or_default();
+        // Stable: rows of one path stay ordered by task and index.
+        writes.sort_by(|one, other| one.path.cmp(&other.path));
+        Some(Saved {
+            checkpoint: Arc::clone(&row.checkpoint),
+            metadata: row.metadata.clone(),
+            parent: row.parent,
+            writes,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_conforms() {
+        crate::storage::conformance::check(|| Box::new(MemoryStorage::default()));
+    }
+}

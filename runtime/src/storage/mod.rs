@@ -1,0 +1,85 @@
+//! What must outlive a process: threads, runs, checkpoints and writes, behind traits that know no database.
+//!
+//! Everything here may block; only the storage actor calls it, alone on its arbiter.
+//! The rules that an implementation must keep are in [`Storage`] and tested by `conformance`.
+
+#[cfg(any(test, feature = "test-util"))]
+pub mod conformance;
+mod memory;
+
+use eddyline_engine::checkpoint::{Commit, Saved};
+use eddyline_engine::{Key, Which};
+use uuid::Uuid;
+
+use crate::runs::{ListRuns, Run};
+use crate::threads::Thread;
+
+pub use eddyline_engine::StorageError as Error;
+pub use memory::MemoryStorage;
+
+/// A result of storage.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Reads what is stored.
+///
+/// A reader sees everything that was written before it was asked.
+pub trait Read: Send {
+    /// The thread and its epoch, if it exists.
+    fn thread(&mut self, thread_id: Uuid) -> Result<Option<StoredThread>>;
+
+    /// A run of a thread, if it exists.
+    fn run(&mut self, thread_id: Uuid, run_id: Uuid) -> Result<Option<Run>>;
+
+    /// The runs of a thread, newest first; `None` when there is no such thread.
+    fn runs(&mut self, request: ListRuns) -> Result<Option<Vec<Run>>>;
+
+    /// The newest checkpoint of the graph level `ns` that `which` allows, with its writes ordered by path,
+    /// task and index.
+    fn checkpoint(&mut self, thread_id: Uuid, ns: &Key, which: Which) -> Result<Option<Saved>>;
+}
+
+/// Writes, and reads what it wrote.
+pub trait Storage: Read {
+    /// Stores transactions in order, and answers each of them in that order.
+    ///
+    /// What is answered with `Ok` is durable. All changes of one transaction are kept, or none. One that fails
+    /// leaves the others alone, unless the storage itself is broken: then each unanswered one gets
+    /// [`Error::Unknown`].
+    ///
+    /// A transaction whose epoch is older than that of its thread is refused with [`Error::Fenced`]; a newer
+    /// epoch becomes that of the thread.
+    fn write(&mut self, batch: Vec<Transaction>) -> Vec<Result<()>>;
+}
+
+/// A thread with the fence that keeps its former owners out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredThread {
+    /// The record.
+    pub thread: Thread,
+    /// Grows at every start of a run; 0 before the first.
+    pub epoch: u64,
+}
+
+/// Changes of one thread that belong together.
+#[derive(Clone, Debug)]
+pub struct Transaction {
+    /// Whose.
+    pub thread_id: Uuid,
+    /// In which epoch of its life.
+    pub epoch: u64,
+    /// What, in order.
+    pub changes: Vec<Change>,
+}
+
+/// One change.
+#[derive(Clone, Debug)]
+pub enum Change {
+    /// The thread's record is new, or takes the place of what there was.
+    PutThread(Thread),
+    /// The run's record is new, or takes the place of what there was.
+    PutRun(Run),
+    /// A moment of a run; how writes meet those that there are says [`Commit`].
+    Commit(Commit),
+    /// Everything of the thread goes, its epoch included.
+    DeleteThread,
+}

@@ -1,0 +1,141 @@
+//! The tape: the newest facts of a thread, numbered, within a budget of bytes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use eddyline_engine::fact::Fact;
+use uuid::Uuid;
+
+use crate::stream::weight::weight;
+
+/// How many events with ids of their own one fact may become.
+///
+/// A fact owns the numbers from its own up to the next fact's; a fold gives its events the first of them
+/// in order, and any beyond that the last one again.
+pub const EVENTS_PER_FACT: u64 = 1 << 9;
+
+/// How many numbers one epoch of a thread owns: 33 million facts before it runs into the next one's.
+///
+/// The epoch is stored at every start of a run, so a number that a client may have seen is never given
+/// again, whatever happens to the process.
+const NUMBERS_PER_EPOCH: u64 = 1 << 34;
+
+/// A fact on the tape.
+#[derive(Debug)]
+pub struct Entry {
+    /// The first of its numbers. Numbers of a thread grow; not every number is used.
+    pub seq: u64,
+    /// The run in which it happened.
+    pub run_id: Uuid,
+    /// What happened.
+    pub fact: Fact,
+    weight: usize,
+}
+
+/// The newest facts of a thread.
+///
+/// Full means: the oldest fact goes. The newest one stays, whatever it weighs.
+#[derive(Debug)]
+pub(crate) struct Tape {
+    entries: VecDeque<Arc<Entry>>,
+    /// How many facts went before the first of `entries`.
+    gone: u64,
+    next_seq: u64,
+    bytes: usize,
+    budget: usize,
+}
+
+impl Tape {
+    pub(crate) fn new(budget: usize) -> Self {
+        Self { entries: VecDeque::new(), gone: 0, next_seq: 0, bytes: 0, budget }
+    }
+
+    /// Moves on to the numbers of `epoch`.
+    pub(crate) fn enter(&mut self, epoch: u64) {
+        self.next_seq = self.next_seq.max(epoch.saturating_mul(NUMBERS_PER_EPOCH));
+    }
+
+    pub(crate) fn append(&mut self, run_id: Uuid, fact: Fact) {
+        let weight = weight(&fact);
+        let seq = self.next_seq;
+        self.next_seq = seq.saturating_add(EVENTS_PER_FACT);
+        self.bytes += weight;
+        self.entries.push_back(Arc::new(Entry { seq, run_id, fact, weight }));
+        while self.bytes > self.budget && self.entries.len() > 1 {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some(entry) = self.entries.pop_front() {
+            self.gone += 1;
+            self.bytes -= entry.weight;
+        }
+    }
+
+    /// The place of the oldest fact; places count every fact there ever was.
+    pub(crate) fn start(&self) -> u64 {
+        self.gone
+    }
+
+    /// The place of the next fact.
+    pub(crate) fn end(&self) -> u64 {
+        self.gone + self.entries.len() as u64
+    }
+
+    /// The number of the oldest fact, or of the next one.
+    pub(crate) fn first_seq(&self) -> u64 {
+        self.entries.front().map_or(self.next_seq, |entry| entry.seq)
+    }
+
+    /// The facts from `place` on, which is not before [`start`](Self::start).
+    pub(crate) fn from(&self, place: u64) -> impl Iterator<Item = &Arc<Entry>> {
+        let skip = usize::try_from(place.saturating_sub(self.gone)).unwrap_or(usize::MAX);
+        self.entries.range(skip.min(self.entries.len())..)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eddyline_engine::fact::Body;
+    use eddyline_engine::ids::Timestamp;
+
+    use super::*;
+
+    fn fact() -> Fact {
+        Fact { ns: "".into(), at: Timestamp(0), body: Body::Paused }
+    }
+
+    #[test]
+    fn numbers_grow_and_every_epoch_has_its_own() {
+        let mut tape = Tape::new(1 << 20);
+        tape.enter(1);
+        tape.append(Uuid::nil(), fact());
+        tape.append(Uuid::nil(), fact());
+        tape.enter(2);
+        tape.append(Uuid::nil(), fact());
+        tape.enter(1);
+        tape.append(Uuid::nil(), fact());
+        let numbers: Vec<u64> = tape.from(0).map(|entry| entry.seq).collect();
+        let second = 2 * NUMBERS_PER_EPOCH;
+        assert_eq!(
+            numbers,
+            [NUMBERS_PER_EPOCH, NUMBERS_PER_EPOCH + EVENTS_PER_FACT, second, second + EVENTS_PER_FACT]
+        );
+    }
+
+    #[test]
+    fn the_oldest_goes_when_the_budget_is_spent() {
+        let one = weight(&fact());
+        let mut tape = Tape::new(2 * one);
+        for _ in 0..5 {
+            tape.append(Uuid::nil(), fact());
+        }
+        assert_eq!((tape.start(), tape.end(), tape.bytes), (3, 5, 2 * one));
+        assert_eq!(tape.from(4).count(), 1);
+        assert_eq!(tape.from(9).count(), 0);
+        let mut tiny = Tape::new(0);
+        tiny.append(Uuid::nil(), fact());
+        assert_eq!((tiny.start(), tiny.end()), (0, 1), "the newest stays");
+    }
+}

@@ -1,0 +1,86 @@
+//! The system's OS thread: it makes the arbiters and the actors that are there from the start, and ends them.
+
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+
+use actix::{Actor, Arbiter, System};
+use tokio::sync::Semaphore;
+
+use crate::actors::{StorageActor, SupervisorActor};
+use crate::builder::Builder;
+use crate::environment::Environment;
+use crate::error::StartError;
+use crate::handle::Inner;
+use crate::options::Options;
+use crate::storage::Storage;
+
+/// How long nodes that were cut off may take to notice and drop what they hold; one that blocks may not notice
+/// at all.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// What the system's OS thread hands out once it is up.
+pub(crate) struct Up {
+    pub(crate) inner: Inner,
+    pub(crate) system: System,
+}
+
+/// The life of the system's OS thread. Who waits for `up` hears either way.
+pub(crate) fn run(builder: Builder, up: &mpsc::SyncSender<Result<Up, StartError>>) {
+    let (pool, environment, storage) = match prepare(builder) {
+        Ok(parts) => parts,
+        Err(error) => {
+            // Whoever waited for it may be gone, and then nobody misses it.
+            let _ = up.send(Err(error));
+            return;
+        }
+    };
+    let runner = System::new();
+    let (inner, arbiters) = runner.block_on(async { actors(environment, storage) });
+    let heard = up.send(Ok(Up { inner, system: System::current() })).is_ok();
+    if heard && let Err(error) = runner.run() {
+        tracing::error!(%error, "the actor system ended with an error");
+    }
+    for arbiter in arbiters {
+        arbiter.stop();
+        // Fails only when the arbiter's OS thread panicked; there is nothing left to save then.
+        let _ = arbiter.join();
+    }
+    pool.shutdown_timeout(FAREWELL);
+}
+
+type Parts = (tokio::runtime::Runtime, Environment, Box<dyn Storage>);
+
+fn prepare(builder: Builder) -> Result<Parts, StartError> {
+    let pool = node_pool(builder.layout()).map_err(StartError::Threads)?;
+    let (environment, storage) = builder.assemble(pool.handle().clone())?;
+    Ok((pool, environment, storage))
+}
+
+/// Storage on an arbiter of its own, and a supervisor on each of the graph arbiters.
+fn actors(environment: Environment, storage: Box<dyn Storage>) -> (Inner, Vec<Arbiter>) {
+    let environment = Arc::new(environment);
+    let options = &environment.options;
+    let batch = options.storage_batch;
+    let arbiter = Arbiter::new();
+    let storage =
+        StorageActor::start_in_arbiter(&arbiter.handle(), move |_| StorageActor::new(storage, batch));
+    let mut arbiters = vec![arbiter];
+    let mut supervisors = Vec::new();
+    for _ in 0..options.graph_arbiters.max(1) {
+        let arbiter = Arbiter::new();
+        let supervisor = SupervisorActor::new(Arc::clone(&environment), storage.clone());
+        supervisors.push(SupervisorActor::start_in_arbiter(&arbiter.handle(), move |_| supervisor));
+        arbiters.push(arbiter);
+    }
+    let requests = Arc::new(Semaphore::new(options.requests.max(1)));
+    (Inner { environment, supervisors, storage, requests }, arbiters)
+}
+
+fn node_pool(options: &Options) -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(options.node_workers.max(1))
+        .max_blocking_threads(options.blocking_threads.max(1))
+        .thread_name("eddyline-node")
+        .enable_all()
+        .build()
+}

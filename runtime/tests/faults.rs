@@ -1,0 +1,312 @@
+//! What happens when storage is slow or fails, a reader is slow, or a node is cancelled.
+
+// This is a test from end to end; the lint's own exception knows only functions marked as tests.
+#![allow(clippy::unwrap_used)]
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use eddyline_engine::checkpoint::Saved;
+use eddyline_engine::config::Durability;
+use eddyline_engine::fact::Body;
+use eddyline_engine::node::Placement;
+use eddyline_engine::prelude::*;
+use eddyline_engine::{Key, Which};
+use eddyline_runtime::storage::{
+    Change, Error as StorageError, MemoryStorage, Read, Storage, StoredThread, Transaction,
+};
+use eddyline_runtime::{
+    CreateThread, Delivery, Handle, ListRuns, Options, Run, RunStatus, Runtime, StartRun, Subscription,
+    ThreadStatus,
+};
+use serde_json::json;
+use uuid::Uuid;
+
+#[state]
+struct Count {
+    count: u64,
+}
+
+async fn add(state: Count) -> Update<Count> {
+    Count::update().count(state.count + 1)
+}
+
+// Routes take the state by value, as nodes do.
+#[allow(clippy::needless_pass_by_value)]
+fn again(state: Count) -> &'static str {
+    if state.count < 20 { "add" } else { END }
+}
+
+fn counting() -> CompiledGraph<Count> {
+    StateGraph::<Count>::new()
+        .node("add", add)
+        .edge(START, "add")
+        .conditional_edges("add", again, ["add", END])
+        .compile()
+        .unwrap()
+}
+
+/// Memory with a plan of what goes wrong.
+#[derive(Default)]
+struct Faulty {
+    memory: MemoryStorage,
+    plan: Arc<Plan>,
+}
+
+#[derive(Default)]
+struct Plan {
+    delay: Duration,
+    refuse_commits: AtomicBool,
+    refuse_ends: AtomicBool,
+    stored: Mutex<HashSet<Uuid>>,
+}
+
+impl Plan {
+    fn refuses(&self, transaction: &Transaction) -> bool {
+        let refuses = |change: &Change| match change {
+            Change::Commit(_) => self.refuse_commits.load(Ordering::SeqCst),
+            Change::PutRun(run) => run.status.is_final() && self.refuse_ends.load(Ordering::SeqCst),
+            _ => false,
+        };
+        transaction.changes.iter().any(refuses)
+    }
+
+    fn note(&self, transaction: &Transaction) {
+        for change in &transaction.changes {
+            if let Change::Commit(commit) = change
+                && let Some(new) = &commit.checkpoint
+            {
+                self.stored.lock().unwrap().insert(new.checkpoint.id);
+            }
+        }
+    }
+}
+
+impl Read for Faulty {
+    fn thread(&mut self, thread_id: Uuid) -> Result<Option<StoredThread>, StorageError> {
+        self.memory.thread(thread_id)
+    }
+
+    fn run(&mut self, thread_id: Uuid, run_id: Uuid) -> Result<Option<Run>, StorageError> {
+        self.memory.run(thread_id, run_id)
+    }
+
+    fn runs(&mut self, request: ListRuns) -> Result<Option<Vec<Run>>, StorageError> {
+        self.memory.runs(request)
+    }
+
+    fn checkpoint(&mut self, thread_id: Uuid, ns: &Key, which: Which) -> Result<Option<Saved>, StorageError> {
+        self.memory.checkpoint(thread_id, ns, which)
+    }
+}
+
+impl Storage for Faulty {
+    fn write(&mut self, batch: Vec<Transaction>) -> Vec<Result<(), StorageError>> {
+        std::thread::sleep(self.plan.delay);
+        let one = |transaction: Transaction| {
+            if self.plan.refuses(&transaction) {
+                return Err(StorageError::Failed { message: "the disk is full".to_owned() });
+            }
+            self.plan.note(&transaction);
+            self.memory.write(vec![transaction]).remove(0)
+        };
+        batch.into_iter().map(one).collect()
+    }
+}
+
+fn runtime(plan: Plan, options: Options) -> (Runtime, Arc<Plan>) {
+    let plan = Arc::new(plan);
+    let storage = Faulty { plan: Arc::clone(&plan), ..Faulty::default() };
+    let runtime = Runtime::builder()
+        .graph("count", counting())
+        .storage(Box::new(storage))
+        .options(options)
+        .start()
+        .unwrap();
+    (runtime, plan)
+}
+
+async fn start(handle: &Handle, thread_id: Uuid, durability: Durability) -> (Run, Subscription) {
+    let input = Some(json!({"count": 0}).into());
+    let request = StartRun { thread_id: Some(thread_id), input, durability, ..StartRun::new("count") };
+    handle.start_run(request).await.unwrap()
+}
+
+async fn thread(handle: &Handle) -> Uuid {
+    handle.create_thread(CreateThread::default()).await.unwrap().thread_id
+}
+
+/// The facts to the end of the stream.
+async fn bodies(events: &mut Subscription) -> Vec<Body> {
+    let mut bodies = Vec::new();
+    while let Some(Delivery::Fact(entry)) = events.next().await {
+        bodies.push(entry.fact.body.clone());
+    }
+    bodies
+}
+
+fn failure(bodies: &[Body]) -> Option<&str> {
+    match bodies.last() {
+        Some(Body::RunEnded { failure }) => failure.as_ref().map(|failure| &*failure.class),
+        other => panic!("ends with {other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn nobody_hears_of_a_checkpoint_that_is_not_stored() {
+    let slow = Plan { delay: Duration::from_millis(2), ..Plan::default() };
+    let (runtime, plan) = runtime(slow, Options::default());
+    let handle = runtime.handle();
+    let thread_id = thread(&handle).await;
+    for durability in [Durability::Sync, Durability::Async] {
+        let (_, mut events) = start(&handle, thread_id, durability).await;
+        let mut checkpoints = 0;
+        while let Some(Delivery::Fact(entry)) = events.next().await {
+            if let Body::Checkpoint(checkpoint) = &entry.fact.body {
+                checkpoints += 1;
+                assert!(plan.stored.lock().unwrap().contains(&checkpoint.id), "{durability:?}");
+            }
+        }
+        assert!(checkpoints > 20, "{durability:?}: {checkpoints}");
+    }
+    runtime.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_commit_that_fails_fails_the_run() {
+    let (runtime, plan) = runtime(Plan::default(), Options::default());
+    let handle = runtime.handle();
+    let thread_id = thread(&handle).await;
+    plan.refuse_commits.store(true, Ordering::SeqCst);
+    let (run, mut events) = start(&handle, thread_id, Durability::Sync).await;
+    let facts = bodies(&mut events).await;
+    assert_eq!(failure(&facts), Some("StorageError"));
+    assert!(!facts.iter().any(|body| matches!(body, Body::Checkpoint(_))), "none was stored");
+    assert_eq!(handle.run(thread_id, run.run_id).await.unwrap().status, RunStatus::Error);
+
+    plan.refuse_commits.store(false, Ordering::SeqCst);
+    let (_, mut events) = start(&handle, thread_id, Durability::Sync).await;
+    assert_eq!(failure(&bodies(&mut events).await), None);
+    let thread = handle.thread(thread_id).await.unwrap();
+    assert_eq!(thread.values.unwrap().to_json(), json!({"count": 20}));
+    runtime.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_thread_whose_end_is_not_stored_begins_again() {
+    let (runtime, plan) = runtime(Plan::default(), Options::default());
+    let handle = runtime.handle();
+    let thread_id = thread(&handle).await;
+    plan.refuse_ends.store(true, Ordering::SeqCst);
+    let (_, mut events) = start(&handle, thread_id, Durability::Async).await;
+    assert_eq!(failure(&bodies(&mut events).await), Some("RuntimeError"));
+    assert_eq!(handle.thread(thread_id).await.unwrap().status, ThreadStatus::Busy, "as it is stored");
+
+    plan.refuse_ends.store(false, Ordering::SeqCst);
+    let (_, mut events) = start(&handle, thread_id, Durability::Async).await;
+    assert_eq!(failure(&bodies(&mut events).await), None);
+    assert_eq!(handle.thread(thread_id).await.unwrap().status, ThreadStatus::Idle);
+    runtime.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_reader_who_falls_behind_is_told_and_goes_on() {
+    let (runtime, _) =
+        runtime(Plan::default(), Options { tape_bytes: 4096, batch_facts: 4, ..Options::default() });
+    let handle = runtime.handle();
+    let thread_id = thread(&handle).await;
+    let (_, mut slow) = start(&handle, thread_id, Durability::Async).await;
+    let (_, mut other) = start(&handle, thread_id, Durability::Async).await;
+    // The other reader's run comes second, so the slow one's is over.
+    while other.next().await.is_some() {}
+
+    let mut gaps = 0;
+    let mut last = 0;
+    while let Some(delivery) = slow.next().await {
+        match delivery {
+            Delivery::Fact(entry) => {
+                assert!(entry.seq > last);
+                last = entry.seq;
+            }
+            Delivery::Gap(gap) => {
+                gaps += 1;
+                assert!(gap.resumes_at > last);
+            }
+        }
+    }
+    assert_eq!(gaps, 1);
+    runtime.shutdown().await;
+}
+
+fn placed(node: Node<Count>, placement: Placement) -> Node<Count> {
+    match placement {
+        Placement::Pool => node,
+        Placement::Blocking => node.blocking(),
+        Placement::Inline => node.inline(),
+    }
+}
+
+/// Says so when it is dropped.
+struct Dropped(Arc<AtomicBool>);
+
+impl Drop for Dropped {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
+#[tokio::test]
+async fn a_run_that_is_cut_off_cancels_its_nodes() {
+    for placement in [Placement::Pool, Placement::Blocking] {
+        let dropped = Arc::new(AtomicBool::new(false));
+        let flag = Arc::clone(&dropped);
+        let never = move |_: Count| {
+            let guard = Dropped(Arc::clone(&flag));
+            async move {
+                let _guard = guard;
+                std::future::pending::<Update<Count>>().await
+            }
+        };
+        let graph = StateGraph::<Count>::new()
+            .add(placed(Node::new("never", never), placement))
+            .edge(START, "never")
+            .compile()
+            .unwrap();
+        let options = Options { shutdown_grace: Duration::from_millis(20), ..Options::default() };
+        let runtime = Runtime::builder().graph("count", graph).options(options).start().unwrap();
+        let handle = runtime.handle();
+        let thread_id = thread(&handle).await;
+        let (_, mut events) = start(&handle, thread_id, Durability::Async).await;
+        while !matches!(events.next().await, Some(Delivery::Fact(entry)) if matches!(entry.fact.body, Body::TaskStarted(_)))
+        {
+        }
+        runtime.shutdown().await;
+        assert!(dropped.load(Ordering::SeqCst), "{placement:?}");
+    }
+}
+
+#[tokio::test]
+async fn nodes_run_where_they_want_to() {
+    for placement in [Placement::Pool, Placement::Blocking, Placement::Inline] {
+        let here = move |_: Count| async {
+            let name = std::thread::current().name().unwrap_or_default().to_owned();
+            Count::update().count(u64::from(name.starts_with("eddyline-node")))
+        };
+        let graph = StateGraph::<Count>::new()
+            .add(placed(Node::new("here", here), placement))
+            .edge(START, "here")
+            .compile()
+            .unwrap();
+        let runtime = Runtime::builder().graph("count", graph).start().unwrap();
+        let handle = runtime.handle();
+        let thread_id = thread(&handle).await;
+        let (_, mut events) = start(&handle, thread_id, Durability::Async).await;
+        assert_eq!(failure(&bodies(&mut events).await), None);
+        let values = handle.thread(thread_id).await.unwrap().values.unwrap();
+        let pool = u64::from(placement != Placement::Inline);
+        assert_eq!(values.to_json(), json!({"count": pool}), "{placement:?}");
+        runtime.shutdown().await;
+    }
+}
