@@ -1,0 +1,51 @@
+//! A model asks for a tool in pieces, as providers stream it; the tool answers, and the model goes on.
+
+use eddyline_engine::message::{Role, ToolCall, ToolCallChunk};
+use eddyline_engine::prelude::*;
+
+use crate::models::ScriptedModel;
+
+/// First asks for the weather, then tells it.
+fn model(told: bool) -> ScriptedModel {
+    if told {
+        let piece = |text: &str| MessageChunk::text(text).with_id("ai-2");
+        return ScriptedModel::pieces([piece("It is "), piece("sunny"), piece(".").last()]);
+    }
+    let piece = |args: &str| ToolCallChunk::args(0, args);
+    let pieces = [piece("").with_name_and_id("get_weather", "call_1"), piece("{\"city\": "), piece("\"SF\"}")];
+    let [name, city, value] = pieces.map(|piece| MessageChunk::tool_call(piece).with_id("ai-1"));
+    ScriptedModel::pieces([name, city, value.last()])
+}
+
+async fn agent(state: MessagesState, ctx: NodeContext) -> Result<Update<MessagesState>> {
+    let told = state.messages.last().is_some_and(|message| message.role() == Role::Tool);
+    let reply = ctx.chat(model(told)).invoke(&state.messages).await?;
+    Ok(MessagesState::update().messages([reply]))
+}
+
+async fn action(state: MessagesState) -> Update<MessagesState> {
+    let calls = state.messages.last().map(Message::tool_calls).unwrap_or_default();
+    MessagesState::update().messages(calls.iter().map(get_weather))
+}
+
+fn get_weather(call: &ToolCall) -> Message {
+    let city = call.args.get("city").and_then(Value::as_str).unwrap_or_default();
+    let id = call.id.as_deref().unwrap_or_default();
+    Message::tool(format!("sunny in {city}"), id).with_name(&call.name).with_id("tool-1")
+}
+
+fn asks_for_a_tool(state: MessagesState) -> &'static str {
+    let asks = state.messages.last().is_some_and(|message| !message.tool_calls().is_empty());
+    if asks { "action" } else { END }
+}
+
+/// The graph.
+pub fn graph() -> Result<CompiledGraph<MessagesState>, CompileError> {
+    StateGraph::<MessagesState>::new()
+        .node("agent", agent)
+        .node("action", action)
+        .edge(START, "agent")
+        .conditional_edges("agent", asks_for_a_tool, ["action", END])
+        .edge("action", "agent")
+        .compile()
+}

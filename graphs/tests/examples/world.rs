@@ -1,0 +1,143 @@
+//! What a node may do to the world, and the world to a node: streams, time, failures, the store.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use eddyline_engine::StorageError;
+use eddyline_engine::local::Surroundings;
+use eddyline_engine::prelude::*;
+use eddyline_engine::project::Mode::{Custom, Updates, Values};
+use eddyline_engine::store::{Item, Store};
+use eddyline_engine::testing;
+use eddyline_graphs::examples::{bench, custom, failing, flaky, memory, slow};
+use futures_util::future::{BoxFuture, FutureExt, ready};
+use serde_json::Map;
+
+use crate::support::{Thread, payloads, seen};
+
+#[test]
+fn custom_writes_whatever_it_likes() {
+    let run = testing::run(&custom::graph().unwrap(), custom::Joke::update().topic("x"));
+    let expected = [
+        json!(["custom", {"progress": 0}]),
+        json!(["custom", {"progress": 1}]),
+        json!(["custom", {"progress": 2}]),
+        json!(["custom", "plain text"]),
+        json!(["updates", {"progress": {"joke": "done x"}}]),
+    ];
+    assert_eq!(seen(&run, [Custom, Updates]), expected);
+}
+
+#[test]
+fn bench_writes_as_much_as_asked_for() {
+    let run = testing::run(&bench::graph().unwrap(), bench::Flood::update().n(100));
+    let expected: Vec<_> = (0..100).map(|i| json!({ "i": i })).collect();
+    assert_eq!(payloads(&run, Custom), expected);
+    assert_eq!(run.values().out.as_deref(), Some("done"));
+}
+
+#[test]
+fn failing_tells_its_error_and_keeps_what_was_done() {
+    let run = testing::run(&failing::graph().unwrap(), failing::Log::update().out(["in"]));
+    let expected = [
+        json!(["values", {"out": ["in"]}]),
+        json!(["updates", {"first": {"out": ["first"]}}]),
+        json!(["values", {"out": ["in", "first"]}]),
+    ];
+    assert_eq!(seen(&run, [Updates, Values]), expected);
+    assert_eq!(run.error().unwrap().failure().to_json(), json!({"error": "ValueError", "message": "boom"}));
+}
+
+#[test]
+fn flaky_is_tried_until_it_works() {
+    let thread = Thread::new(flaky::graph());
+    let before = thread.world.now();
+    let first = thread.run(flaky::Joke::update().topic("t"));
+    assert_eq!(payloads(&first, Updates), [json!({"flaky_node": {"joke": "worked at attempt 3"}})]);
+    assert_eq!(thread.world.now().0 - before.0, 30_000, "it waits 10 ms and then 20 ms");
+
+    let second = thread.run(flaky::Joke::update().topic("t"));
+    assert_eq!(second.values().joke.as_deref(), Some("worked at attempt 4"));
+    let other = thread.run(flaky::Joke::update().topic("u"));
+    assert_eq!(other.values().joke.as_deref(), Some("worked at attempt 3"));
+}
+
+#[test]
+fn slow_naps_step_by_step() {
+    let thread = Thread::new(slow::graph());
+    let before = thread.world.now();
+    let run = thread.run(slow::Nap::update().seconds(0.4).steps(3));
+    let expected = [
+        json!(["custom", {"step": 0}]),
+        json!(["custom", {"step": 1}]),
+        json!(["custom", {"step": 2}]),
+        json!(["updates", {"nap": {"out": ["napped"]}}]),
+        json!(["updates", {"after": {"out": ["after"]}}]),
+    ];
+    assert_eq!(seen(&run, [Custom, Updates]), expected);
+    assert_eq!(thread.world.now().0 - before.0, 1_200_000);
+}
+
+#[test]
+fn slow_naps_once_when_nobody_says() {
+    for steps in [None, Some(0)] {
+        let run = testing::run(&slow::graph().unwrap(), slow::Nap::update().seconds(20.0).steps(steps));
+        assert_eq!(payloads(&run, Custom), [json!({"step": 0})]);
+    }
+}
+
+#[test]
+fn memory_remembers_each_user() {
+    let store = Arc::new(Shelf::default());
+    let graph = memory::graph().unwrap();
+    let told = |user: Option<&str>, topic: &str| {
+        let world = testing::World::new();
+        let run = world.run(&graph, memory::Joke::update().topic(topic)).store(store.clone());
+        let run = match user {
+            Some(user) => run.configurable("user", user),
+            None => run,
+        };
+        testing::observe(&world, run).values().joke.unwrap()
+    };
+    assert_eq!(told(Some("ann"), "a"), "before: nothing");
+    assert_eq!(told(Some("ann"), "b"), "before: a");
+    assert_eq!(told(None, "c"), "before: nothing");
+    assert_eq!(told(Some("anyone"), "d"), "before: c");
+}
+
+/// A store that gets and puts.
+#[derive(Default)]
+struct Shelf(Mutex<HashMap<(Vec<String>, String), Item>>);
+
+fn place(namespace: &[&str], key: &str) -> (Vec<String>, String) {
+    (namespace.iter().map(|&name| name.to_owned()).collect(), key.to_owned())
+}
+
+impl Store for Shelf {
+    fn get(&self, namespace: &[&str], key: &str) -> BoxFuture<'static, Result<Option<Item>, StorageError>> {
+        ready(Ok(self.0.lock().unwrap().get(&place(namespace, key)).cloned())).boxed()
+    }
+
+    fn put(
+        &self,
+        namespace: &[&str],
+        key: &str,
+        value: Map<String, Value>,
+        _: Option<Duration>,
+    ) -> BoxFuture<'static, Result<(), StorageError>> {
+        let (namespace, key) = place(namespace, key);
+        let (created_at, updated_at) = <_>::default();
+        let item = Item { namespace: namespace.clone(), key: key.clone(), value, created_at, updated_at };
+        self.0.lock().unwrap().insert((namespace, key), item);
+        ready(Ok(())).boxed()
+    }
+
+    fn delete(&self, _: &[&str], _: &str) -> BoxFuture<'static, Result<(), StorageError>> {
+        unreachable!("the example deletes nothing")
+    }
+
+    fn search(&self, _: &[&str], _: usize, _: usize) -> BoxFuture<'static, Result<Vec<Item>, StorageError>> {
+        unreachable!("the example searches nothing")
+    }
+}
