@@ -1,0 +1,204 @@
+//! Settings as the program uses them: complete, in range, and consistent with each other.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::num::NonZeroUsize;
+
+use crate::error::Error;
+use crate::load::Loader;
+use crate::typed;
+
+/// All settings of the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    /// The HTTP transport.
+    pub http: Http,
+    /// The log.
+    pub log: Log,
+}
+
+/// How HTTP is served.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Http {
+    /// The address to listen on; port 0 takes any free one.
+    pub address: SocketAddr,
+    /// How many OS threads translate HTTP; `None` leaves it to the transport.
+    pub workers: Option<NonZeroUsize>,
+    /// The largest request body, in bytes.
+    pub max_body_bytes: usize,
+    /// The web origins whose pages may read answers; empty for every origin.
+    pub cors_origins: Vec<String>,
+}
+
+/// What is logged, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Log {
+    /// Directives such as `info,eddyline_runtime=debug`.
+    pub level: String,
+    /// The form of a line.
+    pub format: LogFormat,
+}
+
+/// The form of a line of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For programs: one JSON object a line.
+    Json,
+}
+
+impl Settings {
+    /// The defaults, then `eddyline.toml` of the working directory if there is one, then the environment.
+    pub fn load() -> Result<Self, Error> {
+        Self::loader().default_file().environment().load()
+    }
+
+    /// Reads only the places that it is told to read, and the defaults.
+    pub fn loader() -> Loader {
+        Loader::default()
+    }
+}
+
+impl TryFrom<typed::Typed> for Settings {
+    type Error = Error;
+
+    fn try_from(typed: typed::Typed) -> Result<Self, Error> {
+        Ok(Self { http: typed.http.try_into()?, log: typed.log.try_into()? })
+    }
+}
+
+impl TryFrom<typed::Http> for Http {
+    type Error = Error;
+
+    fn try_from(typed: typed::Http) -> Result<Self, Error> {
+        let host = host(&given("http.host", typed.host)?)?;
+        if !host.is_loopback() && !given("http.allow_remote", typed.allow_remote)? {
+            return Err(Error::Exposed { host });
+        }
+        let port = number("http.port", typed.port, 0, u16::MAX.into())?;
+        Ok(Self {
+            address: SocketAddr::new(host, port),
+            workers: NonZeroUsize::new(number("http.workers", typed.workers, 0, 1024)?),
+            max_body_bytes: number("http.max_body_bytes", typed.max_body_bytes, 1, 1 << 30)?,
+            cors_origins: origins(given("http.cors_origins", typed.cors_origins)?)?,
+        })
+    }
+}
+
+impl TryFrom<typed::Log> for Log {
+    type Error = Error;
+
+    fn try_from(typed: typed::Log) -> Result<Self, Error> {
+        let format = match given("log.format", typed.format)?.as_str() {
+            "text" => LogFormat::Text,
+            "json" => LogFormat::Json,
+            other => return Err(invalid("log.format", "is `text` or `json`", other)),
+        };
+        Ok(Self { level: given("log.level", typed.level)?, format })
+    }
+}
+
+fn given<T>(key: &'static str, value: Option<T>) -> Result<T, Error> {
+    value.ok_or(Error::Missing { key })
+}
+
+fn invalid(key: &'static str, expected: impl Into<String>, found: impl Into<String>) -> Error {
+    Error::Invalid { key, expected: expected.into(), found: found.into() }
+}
+
+fn number<T: TryFrom<i64>>(key: &'static str, value: Option<i64>, min: i64, max: i64) -> Result<T, Error> {
+    let value = given(key, value)?;
+    let allowed = if (min..=max).contains(&value) { T::try_from(value).ok() } else { None };
+    allowed.ok_or_else(|| invalid(key, format!("lies between {min} and {max}"), value.to_string()))
+}
+
+fn host(text: &str) -> Result<IpAddr, Error> {
+    if text == "localhost" {
+        return Ok(Ipv4Addr::LOCALHOST.into());
+    }
+    text.parse().map_err(|_| invalid("http.host", "is an IP address or `localhost`", text))
+}
+
+/// An origin is what browsers send: scheme, host and port, and nothing after them.
+fn origins(listed: Vec<String>) -> Result<Vec<String>, Error> {
+    let key = "http.cors_origins";
+    if listed.is_empty() {
+        return Err(invalid(key, "lists \"*\" or at least one origin", "[]"));
+    }
+    if listed.iter().any(|origin| origin == "*") {
+        return if listed.len() == 1 {
+            Ok(Vec::new())
+        } else {
+            Err(invalid(key, "lists \"*\" or some origins", listed.join(", ")))
+        };
+    }
+    let odd = listed.iter().find(|origin| {
+        let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+        host.is_none_or(|host| host.is_empty() || host.contains('/'))
+    });
+    match odd {
+        Some(origin) => Err(invalid(key, "lists origins such as `https://chat.example.org`", origin)),
+        None => Ok(listed),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(key: &str, value: impl Into<config::Value>, expected: &str) {
+        let error = Settings::loader().set(key, value).load().unwrap_err();
+        assert_eq!(error.to_string(), expected);
+    }
+
+    #[test]
+    fn the_defaults_are_settings() {
+        let settings = Settings::loader().load().unwrap();
+        assert_eq!(settings.http.address.to_string(), "127.0.0.1:2024");
+        assert_eq!((settings.http.workers, settings.http.max_body_bytes), (None, 2 << 20));
+        assert!(settings.http.cors_origins.is_empty());
+        assert_eq!(settings.log, Log { level: "info,actix_server=warn".into(), format: LogFormat::Text });
+    }
+
+    #[test]
+    fn values_out_of_range_are_refused() {
+        check("http.port", 70_000, "setting `http.port` lies between 0 and 65535, not `70000`");
+        check("http.port", -1, "setting `http.port` lies between 0 and 65535, not `-1`");
+        check("http.workers", 5000, "setting `http.workers` lies between 0 and 1024, not `5000`");
+        check(
+            "http.max_body_bytes",
+            0,
+            "setting `http.max_body_bytes` lies between 1 and 1073741824, not `0`",
+        );
+        check(
+            "http.host",
+            "example.org",
+            "setting `http.host` is an IP address or `localhost`, not `example.org`",
+        );
+        check("log.format", "xml", "setting `log.format` is `text` or `json`, not `xml`");
+    }
+
+    #[test]
+    fn origins_are_those_that_browsers_send() {
+        let key = "http.cors_origins";
+        let origin = "setting `http.cors_origins` lists origins such as `https://chat.example.org`, not";
+        for odd in ["chat.example.org", "https://chat.example.org/", "https://"] {
+            check(key, vec![odd], &format!("{origin} `{odd}`"));
+        }
+        let settings = Settings::loader().set(key, vec!["http://localhost:3000"]).load().unwrap();
+        assert_eq!(settings.http.cors_origins, ["http://localhost:3000"]);
+    }
+
+    #[test]
+    fn an_address_that_others_reach_is_asked_for() {
+        for host in ["0.0.0.0", "192.0.2.1", "::"] {
+            let error = Settings::loader().set("http.host", host).load().unwrap_err();
+            assert_eq!(error.code(), "ADDRESS_EXPOSED");
+            let open = Settings::loader().set("http.host", host).set("http.allow_remote", true);
+            assert_eq!(open.load().unwrap().http.address.ip().to_string(), host);
+        }
+        for host in ["localhost", "127.0.0.2", "::1"] {
+            assert!(Settings::loader().set("http.host", host).load().is_ok());
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! Settings as people type them: anything may be missing, and numbers may be out of range.
+
+use serde::Deserialize;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Typed {
+    pub(crate) http: Http,
+    pub(crate) log: Log,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Http {
+    pub(crate) host: Option<String>,
+    pub(crate) port: Option<i64>,
+    pub(crate) allow_remote: Option<bool>,
+    pub(crate) workers: Option<i64>,
+    pub(crate) max_body_bytes: Option<i64>,
+    pub(crate) cors_origins: Option<Vec<String>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Log {
+    pub(crate) level: Option<String>,
+    pub(crate) format: Option<String>,
+}
