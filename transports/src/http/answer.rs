@@ -1,0 +1,108 @@
+//! Answers: JSON documents, refusals with their status, and what is said when a handler breaks.
+
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
+use actix_web::http::header::ContentType;
+use actix_web::middleware::Next;
+use actix_web::{HttpResponse, ResponseError};
+use serde::Serialize;
+
+use crate::wire::{self, Reason, Refusal};
+
+/// What a handler ends with.
+pub(super) type Answer = Result<HttpResponse, Refusal>;
+
+/// 200 with a document.
+pub(super) fn json(value: &impl Serialize) -> HttpResponse {
+    document(StatusCode::OK, value)
+}
+
+fn document(status: StatusCode, value: &impl Serialize) -> HttpResponse {
+    match wire::encode(value) {
+        Ok(body) => HttpResponse::build(status).content_type(ContentType::json()).body(body),
+        Err(error) => {
+            tracing::error!(error = %error, "an answer could not be encoded");
+            broken()
+        }
+    }
+}
+
+/// The one answer that is no JSON, as clients of the API know it.
+fn broken() -> HttpResponse {
+    HttpResponse::InternalServerError().content_type(ContentType::plaintext()).body("Internal Server Error")
+}
+
+impl ResponseError for Refusal {
+    fn status_code(&self) -> StatusCode {
+        match self.reason {
+            Reason::BadRequest => StatusCode::BAD_REQUEST,
+            Reason::NotFound => StatusCode::NOT_FOUND,
+            Reason::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Reason::Conflict => StatusCode::CONFLICT,
+            Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Reason::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
+            Reason::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Reason::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        match self.reason {
+            Reason::Internal => broken(),
+            _ => document(self.status_code(), self),
+        }
+    }
+}
+
+impl From<eddyline_runtime::Error> for Refusal {
+    fn from(error: eddyline_runtime::Error) -> Self {
+        use eddyline_runtime::Error;
+        let reason = match &error {
+            Error::ThreadNotFound { .. } | Error::RunNotFound { .. } | Error::AssistantNotFound { .. } => {
+                Reason::NotFound
+            }
+            Error::ThreadExists { .. } | Error::ThreadBusy { .. } => Reason::Conflict,
+            Error::InvalidAssistant { .. } | Error::Invalid { .. } => Reason::Unprocessable,
+            Error::Contradiction { .. } => Reason::BadRequest,
+            Error::QueueFull { .. } | Error::Stopping => Reason::Unavailable,
+            _ => Reason::Internal,
+        };
+        if reason == Reason::Internal {
+            // What is wrong inside is for the log; the client learns that something is.
+            tracing::error!(code = error.code(), error = ?error, "a request failed");
+        }
+        Self::new(reason, capitalised(&error.to_string()))
+    }
+}
+
+/// Clients of the API read sentences.
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// Gives words to what ends without any: a method that does not fit, a handler that panicked.
+pub(super) async fn in_words(
+    request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let asked = request.request().clone();
+    let answer = match next.call(request).await {
+        Ok(answer) => answer.map_into_boxed_body(),
+        Err(error) if error.as_error::<Refusal>().is_some() => ServiceResponse::from_err(error, asked),
+        Err(_) => ServiceResponse::new(asked, broken()),
+    };
+    if answer.status() != StatusCode::METHOD_NOT_ALLOWED
+        || answer.response().body().size() != BodySize::Sized(0)
+    {
+        return Ok(answer);
+    }
+    let allow = answer.headers().get(actix_web::http::header::ALLOW).cloned();
+    let refusal = Refusal::new(Reason::MethodNotAllowed, "Method Not Allowed");
+    let mut in_words = refusal.error_response();
+    if let Some(allow) = allow {
+        in_words.headers_mut().insert(actix_web::http::header::ALLOW, allow);
+    }
+    Ok(answer.into_response(in_words))
+}

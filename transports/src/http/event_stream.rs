@@ -1,0 +1,134 @@
+//! The body of an event stream: frames as they come, a heartbeat beside them, and an end.
+//!
+//! Knows nothing of runs. It ends when its frames end, or when the server is told to stop; there is no
+//! closing event, because clients of the API take the end of the body for one.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use actix_web::body::{BodySize, MessageBody};
+use bytes::{Bytes, BytesMut};
+use futures_util::stream::{Fuse, LocalBoxStream};
+use futures_util::{FutureExt as _, Stream, StreamExt as _};
+use tokio::time::Interval;
+use tokio_util::sync::WaitForCancellationFutureOwned;
+
+use crate::Shutdown;
+use crate::wire::{Frame, HEARTBEAT};
+
+/// How often a stream says that it is alive, counted from its start and whatever else it says:
+/// proxies and clients give up on streams that are silent for long.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
+
+/// Frames that are ready together leave as one chunk, until the chunk is this large.
+const CHUNK_BYTES: usize = 16 * 1024;
+
+/// Frames on their way to one client. Dropping it drops the source of the frames.
+pub(super) struct EventStream {
+    frames: Fuse<LocalBoxStream<'static, Frame>>,
+    heartbeat: Interval,
+    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+}
+
+impl EventStream {
+    /// Begins a stream; must be called within a Tokio runtime.
+    pub(super) fn new(frames: impl Stream<Item = Frame> + 'static, stop: &Shutdown) -> Self {
+        let mut heartbeat = tokio::time::interval(HEARTBEAT_EVERY);
+        // The first tick of an interval is at once; ours comes after one period.
+        heartbeat.reset();
+        Self { frames: frames.boxed_local().fuse(), heartbeat, stop: Box::pin(stop.begun()) }
+    }
+
+    /// Everything that can leave now.
+    fn ready(&mut self, cx: &mut Context<'_>) -> BytesMut {
+        let mut chunk = BytesMut::new();
+        if self.heartbeat.poll_tick(cx).is_ready() {
+            chunk.extend_from_slice(HEARTBEAT);
+        }
+        while chunk.len() < CHUNK_BYTES
+            && let Poll::Ready(Some(frame)) = self.frames.poll_next_unpin(cx)
+        {
+            frame.write_sse(&mut chunk);
+        }
+        chunk
+    }
+}
+
+impl MessageBody for EventStream {
+    type Error = Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Infallible>>> {
+        let this = self.get_mut();
+        if this.stop.poll_unpin(cx).is_ready() {
+            return Poll::Ready(None);
+        }
+        let chunk = this.ready(cx);
+        if !chunk.is_empty() {
+            return Poll::Ready(Some(Ok(chunk.freeze())));
+        }
+        if this.frames.is_done() { Poll::Ready(None) } else { Poll::Pending }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use futures_util::stream;
+
+    use super::*;
+
+    fn frame(n: usize) -> Frame {
+        Frame { event: "custom".into(), data: n.to_string().into(), id: None }
+    }
+
+    async fn next(body: &mut EventStream) -> Option<String> {
+        let chunk = poll_fn(|cx| Pin::new(&mut *body).poll_next(cx)).await?;
+        Some(String::from_utf8(chunk.unwrap().into()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn frames_that_are_ready_leave_together_and_then_the_stream_ends() {
+        let mut body = EventStream::new(stream::iter([frame(1), frame(2)]), &Shutdown::new());
+        let both = "event: custom\r\ndata: 1\r\n\r\nevent: custom\r\ndata: 2\r\n\r\n";
+        assert_eq!(next(&mut body).await.as_deref(), Some(both));
+        assert_eq!(next(&mut body).await, None);
+        assert_eq!(next(&mut body).await, None);
+    }
+
+    #[tokio::test]
+    async fn a_chunk_stays_small() {
+        let mut body = EventStream::new(stream::iter((0..10_000).map(frame)), &Shutdown::new());
+        let mut chunks = Vec::new();
+        while let Some(chunk) = next(&mut body).await {
+            chunks.push(chunk);
+        }
+        assert!(chunks.len() > 10 && chunks.iter().all(|chunk| chunk.len() < CHUNK_BYTES + 64));
+        assert_eq!(chunks.concat().matches("\r\n\r\n").count(), 10_000);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_idle_stream_beats_every_five_seconds_from_its_start() {
+        let start = tokio::time::Instant::now();
+        let mut body = EventStream::new(stream::pending(), &Shutdown::new());
+        for n in 1..=3 {
+            assert_eq!(next(&mut body).await.as_deref(), Some(": heartbeat\r\n\r\n"));
+            assert_eq!(start.elapsed().as_secs(), 5 * n);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_order_to_stop_ends_a_stream() {
+        let stop = Shutdown::new();
+        let mut body = EventStream::new(stream::repeat(frame(1)), &stop);
+        assert!(next(&mut body).await.is_some());
+        stop.begin();
+        assert_eq!(next(&mut body).await, None);
+    }
+}

@@ -1,0 +1,115 @@
+//! The LangGraph API over HTTP: requests to JSON answers and event streams.
+//!
+//! Owns sockets, routes, headers and status codes. Does not know what the JSON says: that is
+//! [`wire`](crate::wire)'s.
+
+mod answer;
+mod cors;
+mod event_stream;
+#[cfg(test)]
+mod event_stream_tests;
+mod meta;
+mod request;
+mod routes;
+mod runs;
+#[cfg(test)]
+mod tests;
+mod threads;
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::num::NonZeroUsize;
+use std::thread::available_parallelism;
+
+use actix_web::{App, HttpServer, web};
+use eddyline_runtime::Handle;
+use socket2::{Domain, Protocol, Socket, Type};
+
+use self::request::Served;
+use crate::{Error, Shutdown, Transport};
+
+/// How many clients may wait for their connection to be accepted; the operating system turns the next one
+/// away, and it tries again.
+const BACKLOG: i32 = 1024;
+
+/// How HTTP is served: plain numbers, each with a default.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// The address to listen on. Port 0 takes any free one. Default: `127.0.0.1:2024`.
+    pub address: SocketAddr,
+    /// OS threads that translate. Default: a quarter of the cores, at least one.
+    pub workers: NonZeroUsize,
+    /// The largest request body, in bytes. Default: 2 MiB.
+    pub max_body_bytes: usize,
+    /// The web origins whose pages may read answers; empty for every origin. Default: empty.
+    pub cors_origins: Vec<String>,
+}
+
+impl Default for HttpOptions {
+    fn default() -> Self {
+        let cores = available_parallelism().map_or(1, NonZeroUsize::get);
+        Self {
+            address: SocketAddr::from(([127, 0, 0, 1], 2024)),
+            workers: NonZeroUsize::new(cores / 4).unwrap_or(NonZeroUsize::MIN),
+            max_body_bytes: 2 << 20,
+            cors_origins: Vec::new(),
+        }
+    }
+}
+
+/// HTTP with a socket that listens already: clients that come before [`serve`](Transport::serve) wait.
+#[derive(Debug)]
+pub struct Http {
+    listener: TcpListener,
+    address: SocketAddr,
+    options: HttpOptions,
+}
+
+impl Http {
+    /// Takes the address, so that a failure to get it is known before anything else starts.
+    pub fn bind(options: HttpOptions) -> Result<Self, Error> {
+        let fail = |source| Error::Address { address: options.address, source };
+        let listener = listen(options.address).map_err(fail)?;
+        let address = listener.local_addr().map_err(fail)?;
+        Ok(Self { listener, address, options })
+    }
+
+    /// The address that clients use; its port is the one that was taken, if any free one was asked for.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    // A server that starts again must not wait for the connections of its former self to time out.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+impl Transport for Http {
+    async fn serve(self, runtime: Handle, stop: Shutdown) -> Result<(), Error> {
+        let Self { listener, options, .. } = self;
+        let workers = options.workers.get();
+        let served =
+            web::Data::new(Served { runtime, stop: stop.clone(), max_body_bytes: options.max_body_bytes });
+        let app = move || {
+            let cors = cors::policy(&options.cors_origins);
+            App::new().app_data(served.clone()).configure(routes::configure).wrap(cors)
+        };
+        HttpServer::new(app)
+            .workers(workers)
+            // Small frames must not wait for the acknowledgement of the frame before.
+            .tcp_nodelay(true)
+            // A client that is gone while its stream is idle is noticed only so.
+            .h1_allow_half_closed(false)
+            .shutdown_signal(stop.begun())
+            .listen(listener)
+            .map_err(Error::Failed)?
+            .run()
+            .await
+            .map_err(Error::Failed)
+    }
+}

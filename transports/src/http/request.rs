@@ -1,0 +1,52 @@
+//! What handlers are given: the server that they work for, bodies, and ids out of paths.
+
+use actix_web::web::{Bytes, Payload};
+use eddyline_runtime::Handle;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+use crate::Shutdown;
+use crate::wire::{self, Reason, Refusal};
+
+/// What every handler has at hand.
+pub(super) struct Served {
+    pub(super) runtime: Handle,
+    pub(super) stop: Shutdown,
+    pub(super) max_body_bytes: usize,
+}
+
+impl Served {
+    /// Reads a JSON body, whatever its content type says.
+    pub(super) async fn body<T: DeserializeOwned>(&self, payload: Payload) -> Result<T, Refusal> {
+        wire::parse(&self.bytes(payload).await?)
+    }
+
+    async fn bytes(&self, payload: Payload) -> Result<Bytes, Refusal> {
+        let limit = self.max_body_bytes;
+        match payload.to_bytes_limited(limit).await {
+            Ok(Ok(bytes)) => Ok(bytes),
+            Ok(Err(error)) => Err(Refusal::new(Reason::BadRequest, error.to_string())),
+            Err(_) => {
+                Err(Refusal::new(Reason::TooLarge, format!("Request body too large (limit: {limit} bytes)")))
+            }
+        }
+    }
+}
+
+/// The id of a thread out of a path.
+pub(super) fn thread_id(text: &str) -> Result<Uuid, Refusal> {
+    text.parse().map_err(|_| Refusal::unprocessable("Invalid thread ID: must be a UUID"))
+}
+
+/// Carries a change out to its end, even when the client goes away and takes the connection with it.
+pub(super) async fn detached<T: 'static>(
+    change: impl Future<Output = Result<T, eddyline_runtime::Error>> + 'static,
+) -> Result<T, Refusal> {
+    match actix_web::rt::spawn(change).await {
+        Ok(answer) => Ok(answer?),
+        Err(lost) => {
+            tracing::error!(error = %lost, "a request ended before its answer");
+            Err(Refusal::new(Reason::Internal, "Internal Server Error"))
+        }
+    }
+}

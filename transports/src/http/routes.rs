@@ -1,0 +1,48 @@
+//! Which path leads to which handler. What is not here is not there: 404.
+
+use actix_web::dev::HttpServiceFactory;
+use actix_web::guard;
+use actix_web::http::header;
+use actix_web::middleware::from_fn;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{HttpRequest, HttpResponse, Route};
+use actix_web_lab::middleware::CatchPanic;
+
+use super::answer::{Answer, in_words};
+use super::{meta, runs, threads};
+use crate::wire::Refusal;
+
+pub(super) fn configure(config: &mut ServiceConfig) {
+    config
+        .service(resource("/", [get().to(meta::ok)]))
+        .service(resource("/ok", [get().to(meta::ok)]))
+        .service(resource("/info", [get().to(meta::info)]))
+        .service(resource("/threads", [web::post().to(threads::create)]))
+        .service(resource("/threads/{thread_id}", [get().to(threads::read)]))
+        .service(resource("/threads/{thread_id}/runs/stream", [web::post().to(runs::stream_on_thread)]))
+        .service(resource("/runs/stream", [web::post().to(runs::stream)]))
+        .default_service(web::to(unknown));
+}
+
+/// A path with its methods. A handler that panics answers 500, and the worker lives on.
+pub(super) fn resource<const N: usize>(path: &str, routes: [Route; N]) -> impl HttpServiceFactory + use<N> {
+    let resource = web::resource(path);
+    let resource = routes.into_iter().fold(resource, actix_web::Resource::route);
+    resource.wrap(CatchPanic::default()).wrap(from_fn(in_words))
+}
+
+/// Whatever answers GET answers HEAD.
+fn get() -> Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+/// A path that leads nowhere, unless it leads somewhere without its last slash.
+async fn unknown(request: HttpRequest) -> Answer {
+    let path = request.path();
+    if let Some(known) = path.strip_suffix('/').filter(|known| request.resource_map().has_resource(known)) {
+        let query = if request.query_string().is_empty() { "" } else { "?" };
+        let location = format!("{known}{query}{}", request.query_string());
+        return Ok(HttpResponse::TemporaryRedirect().insert_header((header::LOCATION, location)).finish());
+    }
+    Err(Refusal::not_found("Not Found"))
+}

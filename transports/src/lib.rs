@@ -1,0 +1,37 @@
+//! How clients reach the runtime. A transport cuts bytes into requests and events into bytes, and
+//! decides nothing.
+//!
+//! Knows the runtime by its [`Handle`] alone.
+//!
+//! ```no_run
+//! use eddyline_runtime::Runtime;
+//! use eddyline_transports::{Http, HttpOptions, Shutdown, Transport};
+//!
+//! # async fn serve() -> Result<(), Box<dyn std::error::Error>> {
+//! let runtime = Runtime::builder().start()?;
+//! let http = Http::bind(HttpOptions::default())?;
+//! println!("http://{}", http.address());
+//! http.serve(runtime.handle(), Shutdown::new()).await?;
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod http;
+mod shutdown;
+mod wire;
+
+use eddyline_runtime::Handle;
+
+pub use error::Error;
+pub use http::{Http, HttpOptions};
+pub use shutdown::Shutdown;
+
+/// A way for clients to reach the runtime.
+pub trait Transport: Sized {
+    /// Serves until `stop` begins, and then until everything that it serves has come to its end.
+    ///
+    /// Runs on one OS thread of an actix System; the future need not be `Send`.
+    /// Dropping it ends everything at once.
+    fn serve(self, runtime: Handle, stop: Shutdown) -> impl Future<Output = Result<(), Error>>;
+}

@@ -1,0 +1,61 @@
+//! What a client hears when it does not get what it asked for.
+
+use std::fmt;
+
+use serde::{Serialize, Serializer};
+
+/// A refusal: why, and in words. As JSON it is `{"detail": "…"}`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) reason: Reason,
+    pub(crate) detail: String,
+}
+
+/// Why something is refused; each transport says it in its own numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// The request contradicts itself or what it is about.
+    BadRequest,
+    /// It names something that is not there.
+    NotFound,
+    /// The method does not go with the path.
+    MethodNotAllowed,
+    /// Something stands in its way.
+    Conflict,
+    /// The body is larger than the server takes.
+    TooLarge,
+    /// The body is not of the form that the request needs.
+    Unprocessable,
+    /// There is no room for it now.
+    Unavailable,
+    /// The server is at fault; the log knows more.
+    Internal,
+}
+
+impl Refusal {
+    pub(crate) fn new(reason: Reason, detail: impl Into<String>) -> Self {
+        Self { reason, detail: detail.into() }
+    }
+
+    pub(crate) fn unprocessable(detail: impl Into<String>) -> Self {
+        Self::new(Reason::Unprocessable, detail)
+    }
+
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(Reason::NotFound, detail)
+    }
+}
+
+impl Serialize for Refusal {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map([("detail", &self.detail)])
+    }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.detail)
+    }
+}
+
+impl std::error::Error for Refusal {}

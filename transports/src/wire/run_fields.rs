@@ -1,0 +1,85 @@
+//! The kinds of value that fields of a run's body take.
+
+use eddyline_engine::config::Breakpoints;
+use eddyline_runtime::StreamMode;
+use serde::{Deserialize, Deserializer, de};
+use serde_json::{Map, Value};
+
+use super::Refusal;
+
+/// Refuses a field that asks for something which the server cannot do: better than to seem to do it.
+pub(super) fn not_built(field: &str, asked_for: bool) -> Result<(), Refusal> {
+    if asked_for { Err(Refusal::unprocessable(format!("`{field}` is not supported yet"))) } else { Ok(()) }
+}
+
+/// One thing, or a list of them.
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "must be a string or a list of strings")]
+enum OneOrMany {
+    One(String),
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(one) => vec![one],
+            Self::Many(many) => many,
+        }
+    }
+}
+
+/// The `stream_mode` of a run: a name or several.
+#[derive(Debug)]
+pub(super) struct Modes(pub(super) Vec<StreamMode>);
+
+impl<'de> Deserialize<'de> for Modes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let names = OneOrMany::deserialize(deserializer)?.into_vec();
+        let mode = |name: &String| {
+            StreamMode::from_name(name).ok_or_else(|| {
+                let known = StreamMode::ALL.map(StreamMode::as_str).join(", ");
+                de::Error::custom(format!("unknown stream mode `{name}`; there are {known}"))
+            })
+        };
+        names.iter().map(mode).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// The `interrupt_before` and `interrupt_after` of a run: `"*"` or names of nodes.
+#[derive(Debug)]
+pub(super) struct Pauses(pub(super) Breakpoints);
+
+impl<'de> Deserialize<'de> for Pauses {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        match OneOrMany::deserialize(deserializer)? {
+            OneOrMany::One(all) if all == "*" => Ok(Self(Breakpoints::All)),
+            OneOrMany::One(_) => Err(de::Error::custom("must be \"*\" or a list of nodes")),
+            OneOrMany::Many(nodes) => Ok(Self(Breakpoints::At(nodes.into_iter().map(Into::into).collect()))),
+        }
+    }
+}
+
+/// The `config` of a run: an object of which some keys have a type.
+#[derive(Debug, Default)]
+pub(super) struct Config(pub(super) Map<String, Value>);
+
+/// The keys of a configuration that have a type; null is absent in each.
+#[derive(Deserialize)]
+#[allow(dead_code, reason = "read for its errors; the values go on as they came")]
+struct Typed {
+    tags: Option<Vec<String>>,
+    recursion_limit: Option<u64>,
+    max_concurrency: Option<u64>,
+    configurable: Option<Map<String, Value>>,
+    metadata: Option<Map<String, Value>>,
+}
+
+impl<'de> Deserialize<'de> for Config {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut map = Map::deserialize(deserializer)?;
+        map.retain(|_, value| !value.is_null());
+        Typed::deserialize(&map).map_err(de::Error::custom)?;
+        Ok(Self(map))
+    }
+}

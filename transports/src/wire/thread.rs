@@ -1,0 +1,142 @@
+//! Threads, as clients ask for them and as they read them.
+
+use eddyline_engine::fact::Failure;
+use eddyline_runtime::{CreateThread, IfExists, Interrupts, Thread};
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Serialize, Serializer};
+use serde_json::{Map, Value, json};
+
+use super::Refusal;
+use super::body::strip_reserved_metadata;
+use super::run_fields::not_built;
+
+/// The body of `POST /threads`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct ThreadBody {
+    thread_id: Option<String>,
+    metadata: Option<Map<String, Value>>,
+    if_exists: Option<Existing>,
+    ttl: Option<Value>,
+    supersteps: Option<Vec<Value>>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Existing {
+    Raise,
+    DoNothing,
+}
+
+impl ThreadBody {
+    /// The request that the body makes of the runtime.
+    pub(crate) fn into_request(self) -> Result<CreateThread, Refusal> {
+        not_built("ttl", self.ttl.is_some())?;
+        not_built("supersteps", self.supersteps.is_some_and(|steps| !steps.is_empty()))?;
+        let thread_id = self.thread_id.map(|id| id.parse()).transpose();
+        let mut metadata = self.metadata.unwrap_or_default();
+        strip_reserved_metadata(&mut metadata);
+        Ok(CreateThread {
+            thread_id: thread_id.map_err(|_| Refusal::unprocessable("Invalid thread ID: must be a UUID"))?,
+            metadata,
+            if_exists: match self.if_exists {
+                None | Some(Existing::Raise) => IfExists::Raise,
+                Some(Existing::DoNothing) => IfExists::DoNothing,
+            },
+        })
+    }
+}
+
+/// A thread for clients: always all ten keys.
+pub(crate) struct ThreadJson<'a>(pub(crate) &'a Thread);
+
+impl Serialize for ThreadJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let thread = self.0;
+        let mut map = serializer.serialize_map(Some(10))?;
+        map.serialize_entry("thread_id", &thread.thread_id)?;
+        map.serialize_entry("created_at", &thread.created_at.to_rfc3339())?;
+        map.serialize_entry("updated_at", &thread.updated_at.to_rfc3339())?;
+        map.serialize_entry("state_updated_at", &thread.state_updated_at.to_rfc3339())?;
+        map.serialize_entry("metadata", &thread.metadata)?;
+        map.serialize_entry("status", thread.status.as_str())?;
+        map.serialize_entry("config", &thread.config)?;
+        // A state without a key reads as no state at all.
+        map.serialize_entry("values", &thread.values.as_ref().filter(|values| !values.is_empty()))?;
+        map.serialize_entry("error", &thread.error.as_ref().map(Failure::to_json))?;
+        map.serialize_entry("interrupts", &InterruptsJson(&thread.interrupts))?;
+        map.end()
+    }
+}
+
+/// `{TASK: [{"id", "value", "response_schema"?}]}`.
+struct InterruptsJson<'a>(&'a Interrupts);
+
+impl Serialize for InterruptsJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(task, interrupts)| {
+            let asked = interrupts.iter().map(|interrupt| {
+                let mut json = json!({"id": interrupt.id, "value": interrupt.value});
+                if let (Value::Object(map), Some(schema)) = (&mut json, &interrupt.response_schema) {
+                    map.insert("response_schema".to_owned(), schema.clone());
+                }
+                json
+            });
+            (task, asked.collect::<Vec<_>>())
+        }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use eddyline_engine::ids::Timestamp;
+    use eddyline_engine::{Interrupt, Shared};
+    use eddyline_runtime::ThreadStatus;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::wire::{encode, parse};
+
+    fn check(body: &str, expected: &str) {
+        let read = parse::<ThreadBody>(body.as_bytes()).and_then(ThreadBody::into_request);
+        assert_eq!(read.unwrap_err(), Refusal::unprocessable(expected));
+    }
+
+    #[test]
+    fn bodies_that_make_no_thread() {
+        check(r#"{"thread_id": "x"}"#, "Invalid thread ID: must be a UUID");
+        check(r#"{"supersteps": [{"updates": []}]}"#, "`supersteps` is not supported yet");
+        check(r#"{"metadata": []}"#, "`metadata`: invalid type: sequence, expected a map");
+        check(
+            r#"{"if_exists": "maybe"}"#,
+            "`if_exists`: unknown variant `maybe`, expected `raise` or `do_nothing`",
+        );
+    }
+
+    #[test]
+    fn metadata_is_the_clients_own() {
+        let body = br#"{"metadata": {"a": 1, "run_id": "r"}, "if_exists": "do_nothing", "supersteps": []}"#;
+        let request = parse::<ThreadBody>(body).unwrap().into_request().unwrap();
+        assert_eq!(Value::from(request.metadata), json!({"a": 1}));
+        assert_eq!((request.thread_id, request.if_exists), (None, IfExists::DoNothing));
+    }
+
+    #[test]
+    fn a_thread_has_ten_keys() {
+        let mut thread = Thread::new(Uuid::nil(), Map::new(), Timestamp(0));
+        let time = "1970-01-01T00:00:00.000000+00:00";
+        let expected = format!(
+            r#"{{"thread_id":"00000000-0000-0000-0000-000000000000","created_at":"{time}","updated_at":"{time}","#
+        ) + &format!(
+            r#""state_updated_at":"{time}","metadata":{{}},"status":"idle","config":{{}},"#
+        ) + r#""values":null,"error":null,"interrupts":{}}"#;
+        assert_eq!(encode(&ThreadJson(&thread)).unwrap(), expected);
+
+        thread.status = ThreadStatus::Error;
+        thread.error = Some(Failure { class: "OSError".into(), message: "/etc".into(), visible: false });
+        let asked = Interrupt { value: Shared::from(json!("ok?")), id: "a".into(), response_schema: None };
+        thread.interrupts = vec![(Uuid::nil(), vec![asked])];
+        let json: Value = serde_json::from_slice(&encode(&ThreadJson(&thread)).unwrap()).unwrap();
+        assert_eq!(json["error"], json!({"error": "OSError", "message": "An internal error occurred"}));
+        assert_eq!(json["interrupts"][Uuid::nil().to_string()], json!([{"id": "a", "value": "ok?"}]));
+    }
+}
