@@ -1,0 +1,59 @@
+//! An embedded, actor-based runtime for agent graphs, and a server that speaks the LangGraph API.
+//!
+//! This crate is the face of the project: a graph is written with the [`prelude`], run here with `invoke`
+//! and `stream`, kept on threads by a [`Runtime`], and served to clients by a [`Server`].
+//!
+//! ```
+//! use eddyline::prelude::*;
+//!
+//! #[state]
+//! struct Joke {
+//!     topic: String,
+//!     joke: Option<String>,
+//! }
+//!
+//! async fn refine_topic(state: Joke) -> Update<Joke> {
+//!     Joke::update().topic(state.topic + " and cats")
+//! }
+//!
+//! async fn generate_joke(state: Joke) -> Update<Joke> {
+//!     Joke::update().joke(format!("This is a joke about {}", state.topic))
+//! }
+//!
+//! fn graph() -> Result<CompiledGraph<Joke>, CompileError> {
+//!     StateGraph::<Joke>::new()
+//!         .node("refine_topic", refine_topic)
+//!         .node("generate_joke", generate_joke)
+//!         .edge(START, "refine_topic")
+//!         .edge("refine_topic", "generate_joke")
+//!         .compile()
+//! }
+//!
+//! # fn main() -> Result<(), CompileError> {
+//! let graph = graph()?;
+//! # let _ = graph;
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod logging;
+mod server;
+mod signals;
+
+pub use eddyline_config as settings;
+pub use eddyline_config::Settings;
+pub use eddyline_engine::*;
+pub use eddyline_graphs as graphs;
+pub use eddyline_runtime as runtime;
+pub use eddyline_runtime::{Handle, Options, Runtime};
+pub use eddyline_transports as transports;
+pub use eddyline_transports::{Shutdown, Transport};
+
+pub use error::Error;
+pub use server::Server;
+
+/// The examples of the README, which must run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

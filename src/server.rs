@@ -1,0 +1,123 @@
+//! A whole server: settings to runtime to transports, until someone ends it.
+
+use actix_rt::System;
+use eddyline_config::Settings;
+use eddyline_engine::Graph;
+use eddyline_engine::model::ChatModel;
+use eddyline_runtime::{Builder, Handle, Runtime};
+use eddyline_transports::{Http, HttpOptions, Shutdown, Transport};
+use futures_util::future::{LocalBoxFuture, join_all};
+
+use crate::{Error, logging, signals};
+
+/// A server of your own graphs, in a program of your own.
+///
+/// ```no_run
+/// use eddyline::{Server, Settings};
+/// # fn graph() -> eddyline::Graph { unimplemented!() }
+///
+/// fn main() -> Result<(), Box<dyn std::error::Error>> {
+///     Server::new(Settings::load()?).graph("agent", graph()).run()?;
+///     Ok(())
+/// }
+/// ```
+pub struct Server {
+    settings: Settings,
+    runtime: Builder,
+    transports: Vec<Serve>,
+}
+
+/// A transport, ready to serve. The type of its future is lost here, so that unlike ones stand in a list.
+type Serve = Box<dyn FnOnce(Handle, Shutdown) -> Serving>;
+type Serving = LocalBoxFuture<'static, Result<(), eddyline_transports::Error>>;
+
+impl Server {
+    /// A server without graphs, with the transports that the settings describe.
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, runtime: Runtime::builder(), transports: Vec::new() }
+    }
+
+    /// Serves a graph under an id, which clients give as `assistant_id`.
+    pub fn graph(mut self, graph_id: impl Into<String>, graph: impl Into<Graph>) -> Self {
+        self.runtime = self.runtime.graph(graph_id, graph);
+        self
+    }
+
+    /// Gives nodes a model under a name.
+    pub fn model(mut self, name: impl Into<String>, model: impl ChatModel) -> Self {
+        self.runtime = self.runtime.model(name, model);
+        self
+    }
+
+    /// Serves on a further transport, beside those that the settings describe.
+    pub fn transport(mut self, transport: impl Transport + 'static) -> Self {
+        self.transports.push(boxed(transport));
+        self
+    }
+
+    /// Serves until Ctrl-C or SIGTERM, or until a transport ends; then streams end, runs reach a commit,
+    /// and it returns. A second signal ends it at once, with [`Error::CutShort`].
+    ///
+    /// Logs go to stderr as the settings say, unless the program has set up a log of its own.
+    /// Blocks the OS thread, which must not be one of an async runtime.
+    pub fn run(self) -> Result<(), Error> {
+        logging::start(&self.settings.log)?;
+        let http = Http::bind(http_options(&self.settings))?;
+        let address = http.address();
+        let mut transports = self.transports;
+        transports.push(boxed(http));
+        let runtime = self.runtime.start()?;
+        tracing::info!(address = %format_args!("http://{address}"), "listening");
+        System::new().block_on(serve(runtime, transports))
+    }
+}
+
+fn boxed(transport: impl Transport + 'static) -> Serve {
+    Box::new(move |runtime, stop| Box::pin(transport.serve(runtime, stop)))
+}
+
+fn http_options(settings: &Settings) -> HttpOptions {
+    let http = &settings.http;
+    let defaults = HttpOptions::default();
+    HttpOptions {
+        address: http.address,
+        workers: http.workers.unwrap_or(defaults.workers),
+        max_body_bytes: http.max_body_bytes,
+        cors_origins: http.cors_origins.clone(),
+    }
+}
+
+async fn serve(runtime: Runtime, transports: Vec<Serve>) -> Result<(), Error> {
+    let mut signals = signals::listen().map_err(Error::Signals)?;
+    let stop = Shutdown::new();
+    let served = serve_all(runtime.handle(), transports, stop.clone());
+    let graceful = async {
+        let served = served.await;
+        runtime.shutdown().await;
+        served
+    };
+    let told_twice = async {
+        signals.next().await;
+        tracing::info!("ending: streams end, runs reach a commit; a second signal ends it at once");
+        stop.begin();
+        signals.next().await;
+    };
+    tokio::select! {
+        served = graceful => served,
+        () = told_twice => Err(Error::CutShort),
+    }
+}
+
+/// Serves on all transports. They end together: with the order to stop, or with the first that ends.
+async fn serve_all(runtime: Handle, transports: Vec<Serve>, stop: Shutdown) -> Result<(), Error> {
+    let serving = transports.into_iter().map(|serve| {
+        let (serving, stop) = (serve(runtime.clone(), stop.clone()), stop.clone());
+        async move {
+            let ended = serving.await;
+            stop.begin();
+            ended
+        }
+    });
+    let ended: Result<(), _> = join_all(serving).await.into_iter().collect();
+    Ok(ended?)
+}
