@@ -1,0 +1,233 @@
+//! Playing the calls of a case in process: a request becomes a call of the runtime's [`Handle`], and the
+//! facts of a run are folded to the frames that the HTTP API would send.
+//!
+//! What the runtime does not say itself is not played: the answers have only what they have in common.
+
+use std::collections::HashMap;
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use eddyline_engine::config::{Breakpoints, Durability};
+use eddyline_engine::fact::Failure;
+use eddyline_engine::project::{Classic, Modes};
+use eddyline_runtime::{CreateThread, Delivery, Handle, Run, RunStatus, StartRun, StreamMode, Thread};
+use regex::{Captures, Regex};
+use serde_json::{Map, Value, json};
+
+use super::cases;
+use super::normalise::{Normalise, pattern};
+
+/// How long a case may take. The longest sleeps for a little more than a second.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+static FIELD: LazyLock<Regex> = LazyLock::new(|| pattern(r"\{(\w+)\}"));
+
+/// Plays a case; the recording has an answer for each call, but only what can be compared of it.
+///
+/// Fails with the reason if the case cannot be played to its end.
+pub(super) async fn play(handle: &Handle, case: &Value, nonce: &str) -> Result<Value, String> {
+    let mut player = Player { handle, saved: HashMap::new(), normalise: Normalise::new(nonce) };
+    player.saved.insert("nonce".to_owned(), nonce.into());
+    let calls = async {
+        let mut answers = Vec::new();
+        for call in case["calls"].as_array().into_iter().flatten() {
+            answers.push(player.call(call).await?);
+        }
+        Ok::<_, String>(answers)
+    };
+    let answers = match tokio::time::timeout(PATIENCE, calls).await {
+        Ok(answers) => answers?,
+        Err(_) => return Err(format!("the case is not over after {PATIENCE:?}")),
+    };
+    let unordered = case.get("unordered").cloned().unwrap_or(Value::Bool(false));
+    Ok(json!({"name": case["name"], "about": case["about"], "unordered": unordered, "answers": answers}))
+}
+
+/// The transcript of a case with what `played` has of it, and nothing else.
+pub(super) fn expected(played: &Value) -> Value {
+    let mut transcript = cases::transcript(cases::name(played));
+    let answers = transcript["answers"].as_array_mut().expect("a transcript has answers");
+    for (answer, played) in answers.iter_mut().zip(played["answers"].as_array().into_iter().flatten()) {
+        let answer = answer.as_object_mut().expect("an answer is an object");
+        answer.retain(|key, _| played.get(key).is_some());
+        if let (Some(Value::Object(body)), Some(played)) = (answer.get_mut("body"), played.get("body")) {
+            body.retain(|key, _| played.get(key).is_some());
+        }
+    }
+    transcript
+}
+
+struct Player<'a> {
+    handle: &'a Handle,
+    saved: HashMap<String, Value>,
+    normalise: Normalise,
+}
+
+impl Player<'_> {
+    async fn call(&mut self, call: &Value) -> Result<Value, String> {
+        let (method, path) = (text(&call["method"]), text(&call["path"]));
+        let mut answer = json!({"call": format!("{method} {path}")});
+        let filled = self.fill(&call["path"]);
+        let parts: Vec<&str> = text(&filled).trim_start_matches('/').split(['/', '?']).collect();
+        match (method, parts.as_slice()) {
+            ("POST", ["threads"]) => {
+                let thread = self.handle.create_thread(CreateThread::default()).await.map_err(said)?;
+                self.save(call, &json!({"thread_id": thread.thread_id}))?;
+                answer["body"] = self.normalise.value(&thread_body(&thread));
+            }
+            ("GET", ["threads", thread_id]) => {
+                let thread_id = thread_id.parse().map_err(said)?;
+                let thread = self.handle.thread(thread_id).await.map_err(said)?;
+                answer["body"] = self.normalise.value(&thread_body(&thread));
+            }
+            ("POST", ["threads", thread_id, "runs", "stream"]) => {
+                let mut request = start_run(self.fill(&call["body"]))?;
+                request.thread_id = Some(thread_id.parse().map_err(said)?);
+                self.stream(request, call, &mut answer).await?;
+            }
+            ("POST", ["runs", "stream"]) => {
+                let request = start_run(self.fill(&call["body"]))?;
+                self.stream(request, call, &mut answer).await?;
+            }
+            ("GET", ["threads", _, "state" | "history", ..]) if call.get("save").is_none() => {}
+            _ => return Err(format!("{method} {path} cannot be played yet")),
+        }
+        Ok(answer)
+    }
+
+    /// Starts a run and listens to its end.
+    async fn stream(&mut self, request: StartRun, call: &Value, answer: &mut Value) -> Result<(), String> {
+        let (run, mut events) = self.handle.start_run(request).await.map_err(said)?;
+        let mut fold = fold(&run);
+        let mut frames = Vec::new();
+        let (timed, mut early) = (call.get("timed").is_some(), None);
+        while let Some(delivery) = events.next().await {
+            let Delivery::Fact(entry) = delivery else {
+                return Err("the listener was too slow".to_owned());
+            };
+            for event in fold.fold(&entry.fact) {
+                if timed && early.is_none() && event.data.name() == "custom" {
+                    let run = self.handle.run(run.thread_id, run.run_id).await.map_err(said)?;
+                    early = Some(run.status == RunStatus::Running);
+                }
+                frames.push(json!({"event": event.name(), "data": event.data.payload()}));
+            }
+        }
+        if timed {
+            // `record.py` measures how long after the first event the stream ends; here the run itself says
+            // that it is still under way.
+            answer["early"] = early.unwrap_or(false).into();
+        }
+        answer["frames"] = self.normalise.value(&frames.into());
+        Ok(())
+    }
+
+    /// Puts saved values in place of `{name}`; a text that is just `{name}` takes any type.
+    fn fill(&self, value: &Value) -> Value {
+        match value {
+            Value::String(text) => match FIELD.captures(text) {
+                Some(field) if field[0] == **text && self.saved.contains_key(&field[1]) => {
+                    self.saved[&field[1]].clone()
+                }
+                _ => self.fill_text(text).into(),
+            },
+            Value::Array(items) => items.iter().map(|item| self.fill(item)).collect(),
+            Value::Object(map) => {
+                map.iter().map(|(key, value)| (self.fill_text(key), self.fill(value))).collect()
+            }
+            other => other.clone(),
+        }
+    }
+
+    fn fill_text(&self, text: &str) -> String {
+        let filled = FIELD.replace_all(text, |field: &Captures<'_>| match self.saved.get(&field[1]) {
+            Some(Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+            None => field[0].to_owned(),
+        });
+        filled.into_owned()
+    }
+
+    /// Keeps what the call saves out of its answer.
+    fn save(&mut self, call: &Value, body: &Value) -> Result<(), String> {
+        for (name, path) in call["save"].as_object().into_iter().flatten() {
+            let value = text(path).split('.').try_fold(body, |value, part| match part.parse::<usize>() {
+                Ok(place) => value.get(place),
+                Err(_) => value.get(part),
+            });
+            let value = value.ok_or_else(|| format!("the answer has no {path}"))?;
+            self.saved.insert(name.clone(), value.clone());
+        }
+        Ok(())
+    }
+}
+
+fn said(error: impl std::error::Error) -> String {
+    format!("{error} ({error:?})")
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
+/// What of a thread's record is compared: all that runs decide.
+fn thread_body(thread: &Thread) -> Value {
+    let open = thread.interrupts.iter().map(|(task, questions)| (task.to_string(), json!(questions)));
+    json!({
+        "thread_id": thread.thread_id,
+        "metadata": thread.metadata,
+        "status": thread.status.as_str(),
+        "config": thread.config,
+        "values": thread.values,
+        "error": thread.error.as_ref().map(Failure::to_json),
+        "interrupts": open.collect::<Map<_, _>>(),
+    })
+}
+
+/// What a client of the run's own stream sees.
+fn fold(run: &Run) -> Classic {
+    let kwargs = &run.kwargs;
+    let modes: Modes = kwargs.stream_modes.iter().filter_map(|mode| mode.as_str().parse().ok()).collect();
+    Classic::new(Arc::new(run.config()), modes, kwargs.subgraphs)
+}
+
+/// The request of a run, from its body. Every key that a case uses is known here.
+fn start_run(body: Value) -> Result<StartRun, String> {
+    let Value::Object(body) = body else { return Err("a run is asked for by an object".to_owned()) };
+    let mut request = StartRun::new(text(&body["assistant_id"]));
+    for (key, value) in body {
+        match key.as_str() {
+            "assistant_id" => {}
+            "input" => request.input = Some(value.into()),
+            "command" => request.command = Some(value),
+            "config" => request.config = serde_json::from_value(value).map_err(said)?,
+            "stream_mode" => request.stream_modes = modes(value)?,
+            "stream_subgraphs" => request.subgraphs = value == true,
+            "interrupt_before" => request.interrupt_before = Some(pauses(value)?),
+            "interrupt_after" => request.interrupt_after = Some(pauses(value)?),
+            "checkpoint_id" => request.checkpoint_id = Some(text(&value).parse().map_err(said)?),
+            "durability" => request.durability = serde_json::from_value::<Durability>(value).map_err(said)?,
+            _ => return Err(format!("`{key}` in the body of a run cannot be played yet")),
+        }
+    }
+    Ok(request)
+}
+
+fn modes(value: Value) -> Result<Vec<StreamMode>, String> {
+    names(value)?
+        .iter()
+        .map(|name| StreamMode::from_name(name).ok_or_else(|| format!("no mode is called {name}")))
+        .collect()
+}
+
+fn pauses(value: Value) -> Result<Breakpoints, String> {
+    Ok(Breakpoints::At(names(value)?.into_iter().map(Into::into).collect()))
+}
+
+/// A name, or a list of names.
+fn names(value: Value) -> Result<Vec<String>, String> {
+    match value {
+        Value::String(name) => Ok(vec![name]),
+        names => serde_json::from_value(names).map_err(said),
+    }
+}

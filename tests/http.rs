@@ -1,0 +1,118 @@
+//! The API as a plain HTTP client sees it: status, headers, bytes.
+
+use serde_json::{Value, json};
+use ureq::http::Response;
+use ureq::{Agent, Body};
+
+use crate::server::Server;
+
+/// Asks, and takes every status for an answer.
+pub(crate) fn agent() -> Agent {
+    Agent::config_builder().http_status_as_error(false).build().new_agent()
+}
+
+pub(crate) fn post(server: &Server, path: &str, body: &Value) -> Response<Body> {
+    post_raw(server, path, &body.to_string())
+}
+
+fn post_raw(server: &Server, path: &str, body: &str) -> Response<Body> {
+    let request = agent().post(server.url(path)).content_type("application/json");
+    request.send(body).expect("the server answers")
+}
+
+fn header<'a>(answer: &'a Response<Body>, name: &str) -> &'a str {
+    answer.headers().get(name).map(|value| value.to_str().expect("ASCII")).unwrap_or_default()
+}
+
+fn text(mut answer: Response<Body>) -> String {
+    answer.body_mut().read_to_string().expect("a whole body")
+}
+
+fn read(answer: Response<Body>) -> Value {
+    assert_eq!(header(&answer, "content-type"), "application/json");
+    serde_json::from_str(&text(answer)).expect("JSON")
+}
+
+fn joke() -> Value {
+    json!({"assistant_id": "agent", "input": {"topic": "ice cream"}, "stream_mode": "updates"})
+}
+
+/// The whole stream of the guide's joke, byte for byte.
+fn jokes(run_id: &str) -> String {
+    let frames = [
+        ("metadata", json!({"run_id": run_id, "attempt": 1})),
+        ("updates", json!({"refine_topic": {"topic": "ice cream and cats"}})),
+        ("updates", json!({"generate_joke": {"joke": "This is a joke about ice cream and cats"}})),
+    ];
+    frames.map(|(event, data)| format!("event: {event}\r\ndata: {data}\r\n\r\n")).concat()
+}
+
+fn check_stream(answer: Response<Body>, prefix: &str) {
+    assert_eq!(answer.status(), 200);
+    assert_eq!(header(&answer, "content-type"), "text/event-stream; charset=utf-8");
+    assert_eq!(header(&answer, "cache-control"), "no-store");
+    assert_eq!(header(&answer, "x-accel-buffering"), "no");
+    assert_eq!(header(&answer, "transfer-encoding"), "chunked");
+    let content_location = header(&answer, "content-location").to_owned();
+    assert_eq!(header(&answer, "location"), format!("{content_location}/stream"));
+    let run_id = content_location.strip_prefix(prefix).and_then(|rest| rest.strip_prefix("/runs/"));
+    let run_id = run_id.expect("the location ends in the run");
+    assert_eq!(text(answer), jokes(run_id));
+}
+
+#[test]
+fn the_guides_graph_streams_its_updates_on_a_thread() {
+    let server = Server::start();
+    let thread = read(post(&server, "/threads", &json!({})));
+    assert_eq!((&thread["status"], &thread["values"]), (&json!("idle"), &Value::Null));
+    let thread_id = thread["thread_id"].as_str().expect("an id");
+
+    let prefix = format!("/threads/{thread_id}");
+    check_stream(post(&server, &format!("{prefix}/runs/stream"), &joke()), &prefix);
+
+    let thread = read(agent().get(server.url(&prefix)).call().expect("the server answers"));
+    assert_eq!(thread["status"], "idle", "the run is over before its stream closes");
+    assert_eq!(thread["metadata"]["graph_id"], "agent");
+    assert_eq!(thread["values"]["joke"], "This is a joke about ice cream and cats");
+}
+
+#[test]
+fn without_a_thread_the_run_makes_one_for_itself() {
+    let server = Server::start();
+    check_stream(post(&server, "/runs/stream", &joke()), "");
+}
+
+#[test]
+fn a_thread_is_made_once() {
+    let server = Server::start();
+    let thread = read(post(&server, "/threads", &json!({"metadata": {"k": 1}})));
+    let again = json!({"thread_id": thread["thread_id"]});
+    let answer = post(&server, "/threads", &again);
+    assert_eq!(answer.status(), 409);
+    let id = thread["thread_id"].as_str().expect("an id");
+    assert_eq!(read(answer), json!({"detail": format!("Thread with ID {id} already exists")}));
+    let tolerant = json!({"thread_id": id, "if_exists": "do_nothing", "metadata": {"k": 2}});
+    assert_eq!(read(post(&server, "/threads", &tolerant)), thread);
+}
+
+#[test]
+fn what_is_wrong_is_said_and_the_server_goes_on() {
+    let server = Server::start();
+    for (path, body, status) in [
+        ("/runs/stream", r#"{"assistant_id": "nope", "input": {}}"#, 422),
+        ("/runs/stream", r#"{"assistant_id": "agent", "input": {}, "stream_mode": "zzz"}"#, 422),
+        ("/runs/stream", r#"{"input": {}}"#, 422),
+        ("/runs/stream", "{bad", 422),
+        ("/threads", "[1]", 422),
+        ("/runs/stream", r#"{"assistant_id": "00000000-0000-0000-0000-000000000001"}"#, 404),
+        ("/threads/00000000-0000-0000-0000-000000000001/runs/stream", r#"{"assistant_id": "agent"}"#, 404),
+        ("/threads/not-a-uuid/runs/stream", r#"{"assistant_id": "agent"}"#, 422),
+        ("/runs/wait", r#"{"assistant_id": "agent"}"#, 404),
+    ] {
+        let answer = post_raw(&server, path, body);
+        assert_eq!(answer.status(), status, "{path} {body}");
+        let answer = read(answer);
+        assert!(answer["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{path} {body}");
+    }
+    check_stream(post(&server, "/runs/stream", &joke()), "");
+}

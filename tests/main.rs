@@ -1,0 +1,10 @@
+//! The program from outside: the binary, over its socket, with the clients that people use.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic, its helpers too")]
+
+mod golden;
+mod http;
+mod sdk;
+mod server;
+mod streams;
+mod tidy;

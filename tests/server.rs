@@ -1,0 +1,111 @@
+//! The binary as a child process, on a port of its own.
+
+use std::io::{BufRead as _, BufReader};
+use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+use std::thread;
+
+/// A server that runs until it is stopped or dropped.
+pub(crate) struct Server {
+    child: Child,
+    url: String,
+}
+
+/// The command, told nothing by the environment of the test.
+pub(crate) fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eddyline"));
+    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("EDDYLINE")) {
+        command.env_remove(name);
+    }
+    // A settings file of whoever runs the tests is none of their business.
+    command.current_dir(env!("CARGO_TARGET_TMPDIR")).stdin(Stdio::null());
+    command
+}
+
+impl Server {
+    /// Starts a server and waits until it answers.
+    pub(crate) fn start() -> Self {
+        let mut command = command();
+        command.args(["serve", "--port", "0"]).env("EDDYLINE__LOG__FORMAT", "json").stderr(Stdio::piped());
+        let mut child = command.spawn().expect("the binary starts");
+        let log = child.stderr.take().expect("stderr is a pipe");
+        let server = Self { child, url: address(log) };
+        let answer = ureq::get(server.url("/ok")).call().expect("the server answers");
+        assert_eq!(answer.status(), 200);
+        server
+    }
+
+    /// A path of the server as a URL.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.url)
+    }
+
+    /// Tells the server to end (SIGTERM), as a service manager does.
+    pub(crate) fn terminate(&self) {
+        let kill = format!("kill -TERM {}", self.child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh runs").success());
+    }
+
+    /// Waits for the end.
+    pub(crate) fn wait(mut self) -> ExitStatus {
+        self.child.wait().expect("the child can be waited for")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended already, and then there is nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads the log up to the line that tells the address, and goes on reading so that the pipe never fills.
+fn address(log: ChildStderr) -> String {
+    let mut lines = BufReader::new(log).lines();
+    let address = loop {
+        let line = lines.next().expect("the server said where it listens before it ended").expect("UTF-8");
+        eprintln!("server: {line}");
+        let line: serde_json::Value = serde_json::from_str(&line).expect("a line of the log is JSON");
+        if line["fields"]["message"] == "listening" {
+            break line["fields"]["address"].as_str().expect("the address is a text").to_owned();
+        }
+    };
+    thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("server: {line}")));
+    address
+}
+
+fn refused(arguments: &[&str]) -> String {
+    let Output { status, stdout, stderr } = command().args(arguments).output().expect("the binary starts");
+    assert!(!status.success() && stdout.is_empty(), "{arguments:?} were taken");
+    String::from_utf8(stderr).expect("UTF-8")
+}
+
+#[test]
+fn an_address_that_other_machines_reach_is_refused() {
+    let said = refused(&["serve", "--host", "0.0.0.0"]);
+    assert!(said.contains("other machines can reach 0.0.0.0") && said.contains("--allow-remote"), "{said}");
+}
+
+#[test]
+fn what_is_wrong_with_the_settings_is_said() {
+    let said = refused(&["--config", "no-such-file.toml"]);
+    assert!(said.contains("no-such-file.toml"), "{said}");
+    let said = refused(&["--host", "nowhere"]);
+    assert!(said.contains("setting `http.host` is an IP address or `localhost`, not `nowhere`"), "{said}");
+}
+
+#[test]
+fn an_address_that_is_taken_is_named() {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let port = taken.local_addr().expect("an address").port();
+    let said = refused(&["--port", &port.to_string()]);
+    assert!(said.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{said}");
+}
+
+#[cfg(unix)]
+#[test]
+fn sigterm_ends_the_server_with_exit_code_0() {
+    let server = Server::start();
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
+}
