@@ -29,9 +29,19 @@
 //!         .compile()
 //! }
 //!
-//! # fn main() -> Result<(), CompileError> {
-//! let graph = graph()?;
-//! # let _ = graph;
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> anyhow::Result<()> {
+//! let mut events = graph()?.stream(Joke::update().topic("ice cream")).modes([Mode::Updates, Mode::Custom]);
+//! let mut seen = Vec::new();
+//! while let Some(event) = events.next().await {
+//!     if let Data::Updates { node, update, .. } = event?.data {
+//!         seen.push(format!("{node}: {update}"));
+//!     }
+//! }
+//! assert_eq!(seen, [
+//!     r#"refine_topic: {"topic":"ice cream and cats"}"#,
+//!     r#"generate_joke: {"joke":"This is a joke about ice cream and cats"}"#,
+//! ]);
 //! # Ok(())
 //! # }
 //! ```
@@ -46,12 +56,19 @@ pub use eddyline_config::Settings;
 pub use eddyline_engine::*;
 pub use eddyline_graphs as graphs;
 pub use eddyline_runtime as runtime;
-pub use eddyline_runtime::{Handle, Options, Runtime};
+pub use eddyline_runtime::{Handle, Options, RunHere, Runtime};
 pub use eddyline_transports as transports;
 pub use eddyline_transports::{Shutdown, Transport};
 
 pub use error::Error;
 pub use server::Server;
+
+/// What a program that writes graphs and runs them imports: one line.
+pub mod prelude {
+    pub use eddyline_engine::prelude::*;
+    pub use eddyline_engine::project::{Data, Mode};
+    pub use eddyline_runtime::RunHere;
+}
 
 /// The examples of the README, which must run.
 #[cfg(doctest)]

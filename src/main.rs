@@ -64,6 +64,7 @@ fn main() -> anyhow::Result<()> {
         None => cli.serve,
     };
     let server = Server::new(serve.settings()?);
-    let server = eddyline::graphs::all()?.into_iter().fold(server, |server, (id, graph)| server.graph(id, graph));
+    let server =
+        eddyline::graphs::all()?.into_iter().fold(server, |server, (id, graph)| server.graph(id, graph));
     Ok(server.run()?)
 }

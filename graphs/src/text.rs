@@ -44,7 +44,10 @@ impl Formatter for Spaced {
                 write!(out, "{character}")?;
             } else {
                 let mut units = [0; 2];
-                character.encode_utf16(&mut units).iter().try_for_each(|unit| write!(out, "\\u{unit:04x}"))?;
+                character
+                    .encode_utf16(&mut units)
+                    .iter()
+                    .try_for_each(|unit| write!(out, "\\u{unit:04x}"))?;
             }
         }
         Ok(())

@@ -47,6 +47,7 @@ mod environment;
 mod error;
 mod handle;
 mod id_source;
+mod local;
 mod machine;
 mod messages;
 mod options;
@@ -66,6 +67,7 @@ pub use handle::Handle;
 #[cfg(any(test, feature = "test-util"))]
 pub use id_source::CountingIds;
 pub use id_source::{IdSource, RandomIds};
+pub use local::RunHere;
 pub use options::Options;
 pub use runs::{
     Begin, IfNotExists, Kwargs, ListRuns, Listen, MultitaskStrategy, OnCompletion, Run, RunStatus, StartRun,

@@ -1,6 +1,9 @@
 //! Graphs to read, to run and to start from; one idea a file.
 #![expect(clippy::unused_async, reason = "a node is an async function, whether it waits or not")]
-#![expect(clippy::needless_pass_by_value, reason = "a route takes the state itself, whether it keeps it or not")]
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "a route takes the state itself, whether it keeps it or not"
+)]
 
 pub mod agent;
 pub mod approval;

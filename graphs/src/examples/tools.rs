@@ -12,7 +12,8 @@ fn model(told: bool) -> ScriptedModel {
         return ScriptedModel::pieces([piece("It is "), piece("sunny"), piece(".").last()]);
     }
     let piece = |args: &str| ToolCallChunk::args(0, args);
-    let pieces = [piece("").with_name_and_id("get_weather", "call_1"), piece("{\"city\": "), piece("\"SF\"}")];
+    let pieces =
+        [piece("").with_name_and_id("get_weather", "call_1"), piece("{\"city\": "), piece("\"SF\"}")];
     let [name, city, value] = pieces.map(|piece| MessageChunk::tool_call(piece).with_id("ai-1"));
     ScriptedModel::pieces([name, city, value.last()])
 }

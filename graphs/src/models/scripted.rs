@@ -89,7 +89,9 @@ impl ScriptedModel {
     fn next(&self) -> Result<Answer, NodeError> {
         // Taking an answer is one step: a panic elsewhere leaves the script whole.
         let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-        answers.pop_front().ok_or_else(|| NodeError::visible("RuntimeError", "the script has no more answers"))
+        answers
+            .pop_front()
+            .ok_or_else(|| NodeError::visible("RuntimeError", "the script has no more answers"))
     }
 }
 

@@ -3,8 +3,9 @@
 use eddyline_engine::State;
 use eddyline_engine::prelude::*;
 use eddyline_engine::project::{Data, Mode};
-use eddyline_engine::testing::{self, Report};
+use eddyline_engine::testing::{self, Report, World};
 use eddyline_graphs::examples::{chat, tagged, tools};
+use futures_util::StreamExt;
 
 use crate::support::{Thread, payloads};
 
@@ -22,38 +23,41 @@ fn pieces<S: State>(run: &Report<S>) -> Vec<(String, String, bool)> {
     pieces.collect()
 }
 
-/// The events of mode `messages`: the end of the name, and the id and content of the message.
-fn growing<S: State>(run: &Report<S>) -> Vec<(&'static str, String, String)> {
+/// What a run of `graph` streams in mode `messages`: the end of the name, the message's id and its content.
+fn growing(graph: &CompiledGraph<MessagesState>) -> Vec<(&'static str, String, String)> {
+    let world = World::new();
+    let input = MessagesState::update().messages([QUESTION]);
+    let events = world.block_on(world.run(graph, input).modes(Mode::Messages).collect::<Vec<_>>());
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
-    let one = |list: &Value| (text(&list[0]["id"]), text(&list[0]["content"]));
-    let events = run.events.iter().filter_map(|event| match &event.data {
+    let named = |kind, list: &Value| (kind, text(&list[0]["id"]), text(&list[0]["content"]));
+    let shown = events.into_iter().filter_map(|event| match event.expect("the run succeeds").data {
         Data::MessagesMetadata(value) => {
             Some(("metadata", value.as_object()?.keys().next()?.clone(), String::new()))
         }
-        Data::MessagesPartial(list) => Some(("partial", one(list).0, one(list).1)),
-        Data::MessagesComplete(list) => Some(("complete", one(list).0, one(list).1)),
+        Data::MessagesPartial(list) => Some(named("partial", &list)),
+        Data::MessagesComplete(list) => Some(named("complete", &list)),
         _ => None,
     });
-    events.collect()
+    shown.collect()
 }
 
-fn owned<const N: usize>(
-    expected: [(&'static str, &str, &str); N],
-) -> Vec<(&'static str, String, String)> {
+fn owned<const N: usize>(expected: [(&'static str, &str, &str); N]) -> Vec<(&'static str, String, String)> {
     expected.map(|(kind, id, content)| (kind, id.to_owned(), content.to_owned())).to_vec()
 }
 
 #[test]
 fn chat_streams_word_by_word() {
-    let run = testing::run(&chat::graph().unwrap(), MessagesState::update().messages([QUESTION]));
-    let words = ["You", " ", "said:", " ", "what", " ", "is", " ", "the", " ", "weather", " ", "in", " ", "la"];
+    let graph = chat::graph().unwrap();
+    let run = testing::run(&graph, MessagesState::update().messages([QUESTION]));
+    let words =
+        ["You", " ", "said:", " ", "what", " ", "is", " ", "the", " ", "weather", " ", "in", " ", "la"];
     let expected: Vec<_> =
         words.iter().enumerate().map(|(i, word)| ((*word).to_owned(), "ai-1".to_owned(), i == 14)).collect();
     assert_eq!(pieces(&run), expected);
 
     let mut expected = vec![("metadata", "ai-1".to_owned(), String::new())];
     expected.extend((1..=15).map(|n| ("partial", "ai-1".to_owned(), words[..n].concat())));
-    assert_eq!(growing(&run), expected);
+    assert_eq!(growing(&graph), expected);
     assert_eq!(run.values().messages[1].text(), "You said: what is the weather in la");
 }
 
@@ -98,7 +102,8 @@ fn tagged_calls_are_told_apart_and_the_silent_one_is_not_heard() {
         [kind, " ", "on", " ", "sea"].map(|word| json!([word, node, [kind]]))
     };
     assert_eq!(heard, [words("joke"), words("poem")].concat());
-    let expected = [json!({"write_joke": {"joke": "joke on sea"}}), json!({"write_poem": {"topic": "poem on sea"}})];
+    let expected =
+        [json!({"write_joke": {"joke": "joke on sea"}}), json!({"write_poem": {"topic": "poem on sea"}})];
     assert_eq!(payloads(&run, Mode::Updates), expected);
 }
 
@@ -109,16 +114,17 @@ fn tools_streams_its_call_in_three_pieces() {
         .events
         .iter()
         .filter_map(|event| match &event.data {
-            Data::Messages { chunk, .. } => {
-                Some(json!([chunk["tool_call_chunks"].get(0)?, chunk["tool_calls"], chunk["invalid_tool_calls"]]))
-            }
+            Data::Messages { chunk, .. } => Some(json!([
+                chunk["tool_call_chunks"].get(0)?,
+                chunk["tool_calls"],
+                chunk["invalid_tool_calls"]
+            ])),
             _ => None,
         })
         .collect();
-    let raw = |name: Option<&str>, args: &str, id: Option<&str>| {
-        json!({"name": name, "args": args, "id": id, "index": 0, "type": "tool_call_chunk"})
-    };
-    let call = |name: &str, id: Option<&str>| json!([{"name": name, "args": {}, "id": id, "type": "tool_call"}]);
+    let raw = |name: Option<&str>, args: &str, id: Option<&str>| json!({"name": name, "args": args, "id": id, "index": 0, "type": "tool_call_chunk"});
+    let call =
+        |name: &str, id: Option<&str>| json!([{"name": name, "args": {}, "id": id, "type": "tool_call"}]);
     let invalid =
         json!([{"name": null, "args": "\"SF\"}", "id": null, "error": null, "type": "invalid_tool_call"}]);
     let expected = [
@@ -131,7 +137,8 @@ fn tools_streams_its_call_in_three_pieces() {
 
 #[test]
 fn tools_shows_the_call_the_tool_and_the_answer() {
-    let run = testing::run(&tools::graph().unwrap(), MessagesState::update().messages([QUESTION]));
+    let graph = tools::graph().unwrap();
+    let run = testing::run(&graph, MessagesState::update().messages([QUESTION]));
     assert_eq!(run.nodes(), ["agent", "action", "agent"]);
     let expected = owned([
         ("metadata", "ai-1", ""),
@@ -145,7 +152,10 @@ fn tools_shows_the_call_the_tool_and_the_answer() {
         ("partial", "ai-2", "It is sunny"),
         ("partial", "ai-2", "It is sunny."),
     ]);
-    assert_eq!(growing(&run), expected);
+    assert_eq!(growing(&graph), expected);
     let asked = run.values().messages[1].tool_calls()[0].clone();
-    assert_eq!(json!(asked), json!({"name": "get_weather", "args": {"city": "SF"}, "id": "call_1", "type": "tool_call"}));
+    assert_eq!(
+        json!(asked),
+        json!({"name": "get_weather", "args": {"city": "SF"}, "id": "call_1", "type": "tool_call"})
+    );
 }

@@ -17,7 +17,11 @@ pub(crate) struct Thread<S> {
 
 impl<S: State> Thread<S> {
     pub(crate) fn new(graph: Result<CompiledGraph<S>, CompileError>) -> Self {
-        Self { world: World::new(), memory: Memory::new("thread"), graph: graph.unwrap() }
+        Self {
+            world: World::new(),
+            memory: Memory::new("thread"),
+            graph: graph.expect("an example compiles"),
+        }
     }
 
     /// What is set up to run with `input`.

@@ -89,3 +89,13 @@ fn tools_agent_searches_once_and_is_done() {
     let kinds: Vec<_> = payloads(&run, Tools).iter().map(|event| event["event"].clone()).collect();
     assert_eq!(kinds, ["tool-started", "tool-finished"]);
 }
+
+#[test]
+fn tools_agent_shows_its_tool_message_under_the_id_that_the_state_keeps() {
+    let run = testing::run(&tools_agent::graph().unwrap(), MessagesState::update().messages(["go"]));
+    let shown = run.events.iter().find_map(|event| match &event.data {
+        Data::Messages { chunk, .. } if chunk["type"] == "tool" => Some(chunk["id"].clone()),
+        _ => None,
+    });
+    assert_eq!(shown, run.values().messages[2].id().map(Value::from));
+}

@@ -1,7 +1,7 @@
 //! What a node may do to the world, and the world to a node: streams, time, failures, the store.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use eddyline_engine::StorageError;
@@ -108,15 +108,23 @@ fn memory_remembers_each_user() {
 
 /// A store that gets and puts.
 #[derive(Default)]
-struct Shelf(Mutex<HashMap<(Vec<String>, String), Item>>);
+struct Shelf(Mutex<HashMap<Place, Item>>);
 
-fn place(namespace: &[&str], key: &str) -> (Vec<String>, String) {
+type Place = (Vec<String>, String);
+
+impl Shelf {
+    fn items(&self) -> MutexGuard<'_, HashMap<Place, Item>> {
+        self.0.lock().expect("nobody panics with the store in hand")
+    }
+}
+
+fn place(namespace: &[&str], key: &str) -> Place {
     (namespace.iter().map(|&name| name.to_owned()).collect(), key.to_owned())
 }
 
 impl Store for Shelf {
     fn get(&self, namespace: &[&str], key: &str) -> BoxFuture<'static, Result<Option<Item>, StorageError>> {
-        ready(Ok(self.0.lock().unwrap().get(&place(namespace, key)).cloned())).boxed()
+        ready(Ok(self.items().get(&place(namespace, key)).cloned())).boxed()
     }
 
     fn put(
@@ -129,7 +137,7 @@ impl Store for Shelf {
         let (namespace, key) = place(namespace, key);
         let (created_at, updated_at) = <_>::default();
         let item = Item { namespace: namespace.clone(), key: key.clone(), value, created_at, updated_at };
-        self.0.lock().unwrap().insert((namespace, key), item);
+        self.items().insert((namespace, key), item);
         ready(Ok(())).boxed()
     }
 

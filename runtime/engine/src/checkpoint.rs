@@ -70,6 +70,8 @@ pub struct Checkpoint {
 }
 
 mod micros {
+    #![expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+
     use serde::{Deserialize, Deserializer, Serializer};
 
     use crate::ids::Timestamp;

@@ -149,6 +149,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::many_single_char_names, reason = "the names of the nodes")]
     fn task_ids_are_those_of_langgraph() {
         let a = id(|h| h.part("a").step(1).part("a").part("__pregel_pull").part("branch:to:a"));
         assert_eq!(a, "270fd068-2cdf-4369-2796-e893d1cfde94");

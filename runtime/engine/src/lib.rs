@@ -48,8 +48,9 @@ pub mod prelude {
     pub use crate::command::{END, Goto, Interrupt, Overwrite, START, SendTo};
     pub use crate::error::{NodeError, Result};
     pub use crate::graph::{CompileError, CompiledGraph, NodeDef as Node, StateGraph};
-    pub use crate::message::{Message, MessageChunk, Messages};
+    pub use crate::message::{Message, MessageChunk, Messages, ToolCall};
     pub use crate::messages_state::MessagesState;
+    pub use crate::model::{ChatModel, ToolSpec};
     pub use crate::node::{CachePolicy, Command, NodeContext, RetryPolicy, TimeoutPolicy};
     pub use crate::state;
     pub use crate::state::{State, Update};

@@ -33,6 +33,14 @@ pub struct ToolSpec {
     pub parameters: Value,
 }
 
+impl ToolSpec {
+    /// A tool whose arguments are a `T`: its fields and their documentation tell the model what to fill in.
+    pub fn of<T: schemars::JsonSchema>(name: impl Into<Key>, description: impl Into<String>) -> Self {
+        let parameters = crate::node::schema_of::<T>();
+        Self { name: name.into(), description: description.into(), parameters }
+    }
+}
+
 /// A chat model.
 ///
 /// A provider's adapter keeps pieces as they come: tool-call fragments with their index and raw argument

@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
@@ -151,7 +150,8 @@ impl Surroundings for World {
 
 /// What a run did.
 pub struct Report<S> {
-    /// Everything that it streamed, in all modes but `events`, nested graphs included.
+    /// Everything that it streamed, nested graphs included, in all modes but `events` and `messages`: message
+    /// pieces stand here as `messages-tuple` has them.
     pub events: Vec<Event>,
     /// How it ended.
     pub finished: Finished,
@@ -185,6 +185,9 @@ impl<S: State> Report<S> {
 
 /// Runs `graph` with `input` in a [`World`] of its own.
 ///
+/// # Panics
+/// When the run waits for something that is no timer of that world.
+///
 /// ```
 /// # use eddyline_engine::prelude::*;
 /// # #[state] struct Joke { topic: String, joke: Option<String> }
@@ -200,9 +203,15 @@ pub fn run<S: State>(graph: &CompiledGraph<S>, input: Update<S>) -> Report<S> {
 }
 
 /// Runs what has been set up, in its world, and reports.
+///
+/// # Panics
+/// When the run waits for something that is no timer of this world.
 pub fn observe<S: State>(world: &World, run: Invocation<S>) -> Report<S> {
-    let modes = Mode::ALL.map(|(mode, _)| mode).into_iter().filter(|mode| *mode != Mode::Events);
-    let mut stream = run.modes(modes.collect::<crate::project::Modes>()).subgraphs().events();
+    let modes = Mode::ALL
+        .map(|(mode, _)| mode)
+        .into_iter()
+        .filter(|mode| !matches!(mode, Mode::Events | Mode::Messages));
+    let mut stream = run.modes(modes.collect::<crate::project::Modes>()).subgraphs();
     let mut events = Vec::new();
     world.block_on(async {
         while let Some(event) = stream.next().await {

@@ -228,14 +228,14 @@ impl Hand<'_> {
                     let message = "as_node is required when applying multiple updates";
                     return Err(RunError::invalid_update(message));
                 }
-                None => self.infer(&cells)?,
+                None => Self::infer(&cells)?,
             };
             let place = pending.iter().position(|task| task.node == node);
             let known = place.map(|place| pending.remove(place).info.id);
-            let task = update.task_id.or(known).or_else(|| Some(self.task_id(index)?));
+            let task = update.task_id.or(known).or_else(|| self.task_id(index));
             let writes = self.writes(&cells, node, update.values.unwrap_or_default())?;
             let path = TaskPath::Update(index);
-            rows.extend(task.map(|task| self.rows(task, &path, &writes)).unwrap_or_default());
+            rows.extend(task.map(|task| Self::rows(task, &path, &writes)).unwrap_or_default());
             all.push((path, node, writes));
         }
         let mut tasks: Vec<TaskWrites<'_>> = all
@@ -260,7 +260,7 @@ impl Hand<'_> {
     }
 
     /// The node that ran last, when that is clear.
-    fn infer(&self, cells: &Cells) -> Result<NodeIx, RunError> {
+    fn infer(cells: &Cells) -> Result<NodeIx, RunError> {
         let mut seen: Vec<(u64, NodeIx)> = Vec::new();
         for (node, versions) in cells.seen.iter().enumerate() {
             seen.extend(versions.iter().flatten().map(|(_, version)| (*version, node)));
@@ -295,7 +295,7 @@ impl Hand<'_> {
         Ok(writes)
     }
 
-    fn rows(&self, task: Uuid, path: &TaskPath, writes: &WriteList) -> Vec<PendingWrite> {
+    fn rows(task: Uuid, path: &TaskPath, writes: &WriteList) -> Vec<PendingWrite> {
         let path: Key = path.text().into();
         let kept = writes.iter().enumerate().filter(|(_, (channel, _))| &**channel != SENDS);
         kept.map(|(index, (channel, value))| PendingWrite {

@@ -42,7 +42,10 @@ fn a_message_streams_to_what_it_is() {
         Message::ai("").with_id("ai-1"),
         Message::ai("").with_tool_calls([call("1"), call("2")]).with_id("ai-1"),
         Message::ai("let me see").with_tool_calls([call("1")]),
-        Message::ai(vec![json!({"type": "reasoning", "reasoning": "hm"}), json!({"type": "text", "text": "a b"})]),
+        Message::ai(vec![
+            json!({"type": "reasoning", "reasoning": "hm"}),
+            json!({"type": "text", "text": "a b"}),
+        ]),
         Message::ai("a b").with_usage(Usage::new(1, 2)).with_response_metadata("model_name", "m"),
     ];
     for message in messages {

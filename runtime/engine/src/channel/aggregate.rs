@@ -37,7 +37,7 @@ impl Channel for Aggregate {
                 self.value = Some(self.reducer.settle(inner));
             } else if !replaced {
                 let left = self.value.take().unwrap_or_default();
-                let merged = self.reducer.reduce(left.clone(), value.clone(), new_id);
+                let merged = self.reducer.reduce(&left, value, new_id);
                 self.value = Some(merged.as_ref().cloned().unwrap_or(left));
                 merged.map_err(|error| error.at(&self.key))?;
             }

@@ -23,12 +23,14 @@ pub struct Reducer {
     merge: Merge,
 }
 
+type MergeFn = dyn Fn(&Shared, &Shared) -> Result<Shared, ReduceError> + Send + Sync;
+
 #[derive(Clone)]
 enum Merge {
     Append,
     Add,
     Messages,
-    Custom(Arc<dyn Fn(&Shared, &Shared) -> Result<Shared, ReduceError> + Send + Sync>),
+    Custom(Arc<MergeFn>),
 }
 
 impl Reducer {
@@ -93,19 +95,19 @@ impl Reducer {
     /// Merges `right` into `left`.
     pub(crate) fn reduce(
         &self,
-        left: Shared,
-        right: Shared,
+        left: &Shared,
+        right: &Shared,
         new_id: NewId<'_>,
     ) -> Result<Shared, ReduceError> {
         match &self.merge {
-            Merge::Append => append(&left, &right),
-            Merge::Add => add(&left, &right),
+            Merge::Append => append(left, right),
+            Merge::Add => add(left, right),
             Merge::Messages => {
-                let left = operand(&left, "left")?;
-                let right = operand(&right, "right")?;
+                let left = operand(left, "left")?;
+                let right = operand(right, "right")?;
                 Ok(add_messages(&left, &right, new_id)?.into())
             }
-            Merge::Custom(merge) => merge(&left, &right),
+            Merge::Custom(merge) => merge(left, right),
         }
     }
 }
@@ -131,8 +133,7 @@ fn append(left: &Shared, right: &Shared) -> Result<Shared, ReduceError> {
         (Value::Array(left), Value::Array(right)) => {
             Ok(Value::Array(left.iter().chain(right).cloned().collect()).into())
         }
-        (Value::Array(_), other) => Err(ReduceError::mismatch(other)),
-        (other, _) => Err(ReduceError::mismatch(other)),
+        (Value::Array(_), other) | (other, _) => Err(ReduceError::mismatch(other)),
     }
 }
 

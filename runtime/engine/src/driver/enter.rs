@@ -134,9 +134,8 @@ impl Level {
             });
         }
         if let Some(answer) = &command.resume {
-            if let Some(answer) = self.answer(answer, stance.superseded)? {
-                writes.push((reserved::RESUME.into(), answer));
-            }
+            let answer = self.answer(answer, stance.superseded)?;
+            writes.extend(answer.map(|answer| (reserved::RESUME.into(), answer)));
         }
         let known = command.update.iter().flatten().filter(|(key, _)| self.program().is_key(key));
         writes.extend(known.cloned());

@@ -210,7 +210,7 @@ impl Level {
     }
 
     fn interrupted(&self, interrupts: Vec<Interrupt>, values: Object) -> LevelEnd {
-        LevelEnd { interrupts, values, ..self.end(Outcome::Interrupted) }
+        LevelEnd { values, interrupts, ..self.end(Outcome::Interrupted) }
     }
 
     /// The output keys as they stand.

@@ -63,16 +63,6 @@ pub struct StateGraph<S> {
     state: PhantomData<fn() -> S>,
 }
 
-impl<S: State> StateGraph<S> {
-    /// An empty graph.
-    #[expect(clippy::new_without_default, reason = "a graph is built, not defaulted")]
-    pub fn new() -> Self {
-        let mut graph = Self::over(S::NAME, S::fields());
-        graph.state_schema = Some(schema_of::<S>());
-        graph
-    }
-}
-
 impl StateGraph<Value> {
     /// An empty graph over keys that are known only now. Its nodes take and return JSON.
     pub fn dynamic(state_name: impl Into<Key>, fields: Vec<Field>) -> Self {
@@ -81,6 +71,17 @@ impl StateGraph<Value> {
 }
 
 impl<S> StateGraph<S> {
+    /// An empty graph.
+    #[expect(clippy::new_without_default, reason = "a graph is written, not defaulted")]
+    pub fn new() -> Self
+    where
+        S: State,
+    {
+        let mut graph = Self::over(S::NAME, S::fields());
+        graph.state_schema = Some(schema_of::<S>());
+        graph
+    }
+
     fn over(state_name: impl Into<Key>, fields: Vec<Field>) -> Self {
         Self {
             name: None,
@@ -108,6 +109,7 @@ impl<S> StateGraph<S> {
     }
 
     /// Adds a node with options.
+    #[expect(clippy::should_implement_trait, reason = "a graph is no number")]
     pub fn add(mut self, node: NodeDef<S>) -> Self {
         self.nodes.push(node);
         self

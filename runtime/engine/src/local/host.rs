@@ -20,7 +20,7 @@ use crate::store::Store;
 use crate::value::{Key, Shared};
 
 /// Runs tasks where it is polled and keeps what it keeps in memory.
-pub struct Local {
+pub(super) struct Local {
     surroundings: Arc<dyn Surroundings>,
     checkpoint_ids: CheckpointIds,
     pipe: Arc<Pipe>,

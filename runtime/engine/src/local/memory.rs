@@ -75,9 +75,10 @@ impl Memory {
             };
             level.insert(saved.checkpoint.id, saved);
         }
-        if let Some((base, rows)) = commit.writes {
-            if let Some(saved) = level.get_mut(&base) {
-                rows.into_iter().for_each(|row| put(&mut saved.writes, row));
+        let (base, rows) = commit.writes.unwrap_or_default();
+        if let Some(saved) = level.get_mut(&base) {
+            for row in rows {
+                put(&mut saved.writes, row);
             }
         }
     }

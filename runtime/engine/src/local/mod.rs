@@ -9,30 +9,36 @@ mod stream;
 
 use std::collections::HashMap;
 use std::marker::PhantomData;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_util::future::BoxFuture;
+use futures_util::{Stream, StreamExt};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::command::AnyCommand;
+use crate::checkpoint::Outcome;
+use crate::command::{AnyCommand, START};
 use crate::config::{Breakpoints, Durability, RunConfig};
 use crate::driver::{Finished, RunInput};
 use crate::error::{NodeError, RunError};
-use crate::fact::Interest;
+use crate::fact::{Failure, Interest};
 use crate::graph::{CompiledGraph, Graph};
 use crate::ids::Timestamp;
 use crate::model::ChatModel;
-use crate::project::{Mode, Modes};
+use crate::project::{Event, Mode, Modes};
 use crate::state::{State, Update};
 use crate::store::Store;
-use crate::value::{Key, Shared};
+use crate::value::{Key, Object, Shared};
 
-pub use host::Local;
+use host::Local;
+use pipe::Pipe;
+use stream::Running;
+
 pub use memory::Memory;
-pub use stream::Events;
 
 /// What a run takes from the world: time and chance.
 pub trait Surroundings: Send + Sync + 'static {
@@ -49,27 +55,37 @@ pub trait Surroundings: Send + Sync + 'static {
     fn sleep(&self, duration: Duration) -> BoxFuture<'static, ()>;
 }
 
-/// A run that is about to begin.
+/// A run: what it is told, and then the stream of its events.
 ///
-/// Ask it for its [`events`](Self::events), or [`finish`](Self::finish) it and look at the end.
+/// Nothing happens before it is polled, or [`finish`](Self::finish)ed. As a stream it gives the events of
+/// its [`modes`](Self::modes); the last item of a run that fails is its error.
+/// Dropping it leaves the run at its last commit.
 pub struct Invocation<S> {
+    plan: Plan,
+    running: Option<Running>,
+    state: PhantomData<fn() -> S>,
+}
+
+/// What a run is told before it begins.
+#[derive(Clone)]
+struct Plan {
     graph: Graph,
-    input: Result<RunInput, NodeError>,
-    pub(super) config: RunConfig,
+    input: Result<RunInput, Failure>,
+    config: RunConfig,
     modes: Modes,
     subgraphs: bool,
     memory: Option<Memory>,
     models: HashMap<Key, Arc<dyn ChatModel>>,
     store: Option<Arc<dyn Store>>,
     surroundings: Arc<dyn Surroundings>,
-    state: PhantomData<fn() -> S>,
 }
 
 impl<S: State> CompiledGraph<S> {
     /// A run of this graph with `input`, in these surroundings.
     pub fn invocation(&self, input: Update<S>, surroundings: Arc<dyn Surroundings>) -> Invocation<S> {
         let input = crate::pregel::object_of(input.into(), "__start__");
-        Invocation::new(self.graph().clone(), input.map(|input| RunInput::Value(input.into())), surroundings)
+        let input = input.map(|input| RunInput::Value(input.into())).map_err(|error| error.failure());
+        Invocation::new(self.graph().clone(), input, surroundings)
     }
 
     /// A run that goes on where its thread stands.
@@ -91,8 +107,8 @@ impl<S> CompiledGraph<S> {
 }
 
 impl<S> Invocation<S> {
-    fn new(graph: Graph, input: Result<RunInput, NodeError>, surroundings: Arc<dyn Surroundings>) -> Self {
-        Self {
+    fn new(graph: Graph, input: Result<RunInput, Failure>, surroundings: Arc<dyn Surroundings>) -> Self {
+        let plan = Plan {
             graph,
             input,
             config: RunConfig::new(surroundings.new_id()),
@@ -102,135 +118,162 @@ impl<S> Invocation<S> {
             models: HashMap::new(),
             store: None,
             surroundings,
-            state: PhantomData,
-        }
+        };
+        Self { plan, running: None, state: PhantomData }
     }
 
     /// Streams these modes; [`Mode::Updates`] when nothing is said.
     pub fn modes(mut self, modes: impl Into<Modes>) -> Self {
-        self.modes = modes.into();
+        self.plan.modes = modes.into();
         self
     }
 
     /// Streams nested graphs too.
     pub fn subgraphs(mut self) -> Self {
-        self.subgraphs = true;
+        self.plan.subgraphs = true;
         self
     }
 
     /// Keeps checkpoints in `memory`, and begins where it stands.
     pub fn thread(mut self, memory: &Memory) -> Self {
-        self.config.thread_id = Some(memory.thread_id().into());
-        self.config.checkpoints = true;
-        self.memory = Some(memory.clone());
+        self.plan.config.thread_id = Some(memory.thread_id().into());
+        self.plan.config.checkpoints = true;
+        self.plan.memory = Some(memory.clone());
         self
     }
 
     /// Starts from this checkpoint of the thread instead of the newest.
     pub fn checkpoint(mut self, id: Uuid) -> Self {
-        self.config.checkpoint_id = Some(id);
+        self.plan.config.checkpoint_id = Some(id);
         self
     }
 
     /// Takes at most this many supersteps; a chain of n nodes needs n + 1.
     pub fn recursion_limit(mut self, limit: u64) -> Self {
-        self.config.recursion_limit = limit;
+        self.plan.config.recursion_limit = limit;
         self
     }
 
     /// Runs at most this many tasks of a superstep at once.
     pub fn max_concurrency(mut self, tasks: usize) -> Self {
-        self.config.max_concurrency = Some(tasks);
+        self.plan.config.max_concurrency = Some(tasks);
         self
     }
 
     /// Refuses a resume that names a question which is not open, instead of asking again.
     pub fn strict_resume(mut self) -> Self {
-        self.config.strict_resume = true;
+        self.plan.config.strict_resume = true;
         self
     }
 
     /// When the thread's memory is written.
     pub fn durability(mut self, durability: Durability) -> Self {
-        self.config.durability = durability;
+        self.plan.config.durability = durability;
         self
     }
 
     /// Pauses before these nodes.
     pub fn interrupt_before(mut self, nodes: impl Into<Breakpoints>) -> Self {
-        self.config.interrupt_before = Some(nodes.into());
+        self.plan.config.interrupt_before = Some(nodes.into());
         self
     }
 
     /// Pauses after these nodes.
     pub fn interrupt_after(mut self, nodes: impl Into<Breakpoints>) -> Self {
-        self.config.interrupt_after = Some(nodes.into());
+        self.plan.config.interrupt_after = Some(nodes.into());
         self
     }
 
     /// Configures nodes: they read it with [`configurable`](crate::NodeContext::configurable).
     pub fn configurable(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        let mut map: Map<String, Value> = (*self.config.configurable).clone();
+        let mut map: Map<String, Value> = (*self.plan.config.configurable).clone();
         map.insert(key.into(), value.into());
-        self.config.configurable = Arc::new(map);
+        self.plan.config.configurable = Arc::new(map);
         self
     }
 
     /// Gives the run a context, which nodes read with [`context`](crate::NodeContext::context).
     pub fn context(mut self, context: impl Serialize + 'static) -> Self {
         match Shared::new(context) {
-            Ok(context) => self.config.context = context,
-            Err(error) => self.input = Err(error.into()),
+            Ok(context) => self.plan.config.context = context,
+            Err(error) => self.plan.input = Err(NodeError::from(error).failure()),
         }
         self
     }
 
     /// Makes a model known by a name.
     pub fn model(mut self, name: impl Into<Key>, model: impl ChatModel) -> Self {
-        self.models.insert(name.into(), Arc::new(model));
+        self.plan.models.insert(name.into(), Arc::new(model));
         self
     }
 
     /// Gives nodes a long-term store.
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
-        self.store = Some(store);
+        self.plan.store = Some(store);
         self
     }
 
-    /// Begins the run; it goes on as the stream is polled.
-    pub fn events(self) -> Events {
-        let (modes, subgraphs) = (self.modes.clone(), self.subgraphs);
-        let tokens = modes.want_tokens();
-        Events::begin(self, modes, subgraphs, Interest { facts: true, tokens })
+    /// The next event; `None` when the run has ended.
+    ///
+    /// Dropping the future loses nothing: the run stands where it stood.
+    pub async fn next(&mut self) -> Option<Result<Event, RunError>> {
+        StreamExt::next(self).await
+    }
+
+    /// How the run ended, once its events have.
+    pub fn finished(&self) -> Option<&Finished> {
+        self.running.as_ref()?.finished()
     }
 
     /// Runs to the end or to a pause, with nobody listening.
     ///
     /// Dropping the future leaves the run at its last commit.
     pub async fn finish(self) -> Finished {
-        let (driver, _) = self.start(Interest::NONE);
-        driver.await
+        self.plan.start(Interest::NONE).0.await
     }
+}
 
+impl<S> Stream for Invocation<S> {
+    type Item = Result<Event, RunError>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let Self { plan, running, .. } = &mut *self;
+        running.get_or_insert_with(|| Running::begin(plan)).poll_next_unpin(cx)
+    }
+}
+
+impl Plan {
     /// The driver of the run, and where its facts arrive.
-    fn start(self, interest: Interest) -> (BoxFuture<'static, Finished>, Arc<pipe::Pipe>) {
-        let pipe = Arc::new(pipe::Pipe::default());
-        let host =
-            Local::new(self.surroundings, pipe.clone(), interest, self.memory, self.models, self.store);
-        let driver = match self.input {
-            Ok(input) => crate::drive(self.graph, input, Arc::new(self.config), Arc::new(host)),
-            Err(error) => {
-                let failure = error.failure();
-                let error = RunError::of_node(&"__start__".into(), failure.clone());
-                Box::pin(std::future::ready(Finished {
-                    outcome: crate::checkpoint::Outcome::Failed(failure),
-                    values: crate::value::Object::default(),
-                    interrupts: Vec::new(),
-                    error: Some(error),
-                }))
+    fn start(&self, interest: Interest) -> (BoxFuture<'static, Finished>, Arc<Pipe>) {
+        let pipe = Arc::new(Pipe::default());
+        let plan = self.clone();
+        let driver = match plan.input {
+            Ok(input) => {
+                let host = Local::new(
+                    plan.surroundings,
+                    pipe.clone(),
+                    interest,
+                    plan.memory,
+                    plan.models,
+                    plan.store,
+                );
+                crate::drive(plan.graph, input, Arc::new(plan.config), Arc::new(host))
             }
+            Err(failure) => Finished {
+                outcome: Outcome::Failed(failure.clone()),
+                values: Object::default(),
+                interrupts: Vec::new(),
+                error: Some(RunError::of_node(&START.into(), failure)),
+            }
+            .now(),
         };
         (driver, pipe)
+    }
+}
+
+impl Finished {
+    fn now(self) -> BoxFuture<'static, Self> {
+        Box::pin(std::future::ready(self))
     }
 }
 

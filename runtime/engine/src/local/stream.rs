@@ -8,17 +8,15 @@ use std::task::{Context, Poll};
 use futures_util::Stream;
 use futures_util::future::BoxFuture;
 
-use super::Invocation;
+use super::Plan;
 use super::pipe::Pipe;
 use crate::driver::Finished;
 use crate::error::RunError;
 use crate::fact::Interest;
-use crate::project::{Classic, Event, Modes};
+use crate::project::{Classic, Event};
 
-/// A run that goes on as it is polled, and what it streams.
-///
-/// The last item of a run that fails is its error. Dropping the stream leaves the run at its last commit.
-pub struct Events {
+/// A run that goes on as it is polled.
+pub(super) struct Running {
     driver: Option<BoxFuture<'static, Finished>>,
     pipe: Arc<Pipe>,
     fold: Classic,
@@ -27,15 +25,15 @@ pub struct Events {
     finished: Option<Finished>,
 }
 
-impl Events {
-    pub(super) fn begin<S>(run: Invocation<S>, modes: Modes, subgraphs: bool, interest: Interest) -> Self {
-        let fold = Classic::new(Arc::new(run.config.clone()), modes, subgraphs);
-        let (driver, pipe) = run.start(interest);
+impl Running {
+    pub(super) fn begin(plan: &Plan) -> Self {
+        let fold = Classic::new(Arc::new(plan.config.clone()), plan.modes.clone(), plan.subgraphs);
+        let (driver, pipe) = plan.start(Interest { facts: true, tokens: plan.modes.want_tokens() });
         Self { driver: Some(driver), pipe, fold, ready: VecDeque::new(), error: None, finished: None }
     }
 
     /// How the run ended, once the stream has.
-    pub fn finished(&self) -> Option<&Finished> {
+    pub(super) fn finished(&self) -> Option<&Finished> {
         self.finished.as_ref()
     }
 
@@ -50,7 +48,7 @@ impl Events {
     }
 }
 
-impl Stream for Events {
+impl Stream for Running {
     type Item = Result<Event, RunError>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {

@@ -1,5 +1,7 @@
 //! A piece of a model's answer, and how pieces add up to a message.
 
+use std::sync::OnceLock;
+
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser::SerializeMap};
 use serde_json::Value;
 
@@ -20,19 +22,40 @@ use super::{
 /// assert_eq!(answer.into_message().id(), Some("ai-1"));
 /// # Ok::<(), MessageError>(())
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct MessageChunk {
-    /// What the piece has in common with a whole message; always of role `ai`.
+    /// What the piece has in common with a whole message, but for its tool calls; always of role `ai`.
     message: Message,
     tool_call_chunks: Vec<ToolCallChunk>,
     last: bool,
+    /// The message with the tool calls, read when someone asks: a long call comes in many pieces, and
+    /// reading all of it again for each would cost the square of their number.
+    whole: OnceLock<Message>,
 }
+
+impl PartialEq for MessageChunk {
+    fn eq(&self, other: &Self) -> bool {
+        (self.as_message(), &self.tool_call_chunks, self.last)
+            == (other.as_message(), &other.tool_call_chunks, other.last)
+    }
+}
+
+impl Eq for MessageChunk {}
 
 /// Constructors and changed copies.
 impl MessageChunk {
     /// A piece with this content.
     pub fn new(content: impl Into<Content>) -> Self {
-        Self { message: Message::ai(content), tool_call_chunks: Vec::new(), last: false }
+        Self::of(Message::ai(content), Vec::new(), false)
+    }
+
+    fn of(message: Message, tool_call_chunks: Vec<ToolCallChunk>, last: bool) -> Self {
+        Self { message, tool_call_chunks, last, whole: OnceLock::new() }
+    }
+
+    /// The same piece with its message changed.
+    fn with(self, change: impl FnOnce(Message) -> Message) -> Self {
+        Self::of(change(self.message), self.tool_call_chunks, self.last)
     }
 
     /// A piece of text.
@@ -66,45 +89,32 @@ impl MessageChunk {
         if message.ai_fields().is_none() {
             message.fields().body = Body::Ai(AiFields::default());
         }
-        Self { message, tool_call_chunks, last: false }
+        Self::of(message, tool_call_chunks, false)
     }
 
     /// The same piece under the id `id`.
-    pub fn with_id(mut self, id: impl Into<String>) -> Self {
-        self.message = self.message.with_id(id);
-        self
+    pub fn with_id(self, id: impl Into<String>) -> Self {
+        self.with(|message| message.with_id(id))
     }
 
     /// The same piece with the tokens that it cost.
-    pub fn with_usage(mut self, usage: Usage) -> Self {
-        self.message = self.message.with_usage(usage);
-        self
+    pub fn with_usage(self, usage: Usage) -> Self {
+        self.with(|message| message.with_usage(usage))
     }
 
     /// The same piece with one more of the provider's extras.
-    pub fn with_additional_kwarg(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.message = self.message.with_additional_kwarg(key, value);
-        self
+    pub fn with_additional_kwarg(self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.with(|message| message.with_additional_kwarg(key, value))
     }
 
     /// The same piece with one more thing that the provider tells about its answer.
-    pub fn with_response_metadata(mut self, key: impl Into<String>, value: impl Into<Value>) -> Self {
-        self.message = self.message.with_response_metadata(key, value);
-        self
+    pub fn with_response_metadata(self, key: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.with(|message| message.with_response_metadata(key, value))
     }
 
     /// The same piece with these pieces of tool calls; its tool calls are read from them anew.
-    pub fn with_tool_call_chunks(mut self, chunks: Vec<ToolCallChunk>) -> Self {
-        let (mut calls, mut invalid) = (Vec::new(), Vec::new());
-        for chunk in &chunks {
-            match chunk.parse() {
-                Ok(call) => calls.push(call),
-                Err(call) => invalid.push(call),
-            }
-        }
-        self.message = self.message.with_tool_calls(calls).with_invalid_tool_calls(invalid);
-        self.tool_call_chunks = chunks;
-        self
+    pub fn with_tool_call_chunks(self, chunks: Vec<ToolCallChunk>) -> Self {
+        Self::of(self.message, chunks, self.last)
     }
 
     /// The same piece, marked as the last one of its answer.
@@ -118,7 +128,19 @@ impl MessageChunk {
 impl MessageChunk {
     /// The fields that a piece has in common with a whole `ai` message.
     pub fn as_message(&self) -> &Message {
-        &self.message
+        self.whole.get_or_init(|| {
+            if self.tool_call_chunks.is_empty() {
+                return self.message.clone();
+            }
+            let (mut calls, mut invalid) = (Vec::new(), Vec::new());
+            for chunk in &self.tool_call_chunks {
+                match chunk.parse() {
+                    Ok(call) => calls.push(call),
+                    Err(call) => invalid.push(call),
+                }
+            }
+            self.message.clone().with_tool_calls(calls).with_invalid_tool_calls(invalid)
+        })
     }
 
     /// What this piece says.
@@ -138,12 +160,12 @@ impl MessageChunk {
 
     /// The tool calls that can be read from the pieces so far.
     pub fn tool_calls(&self) -> &[ToolCall] {
-        self.message.tool_calls()
+        self.as_message().tool_calls()
     }
 
     /// The pieces that cannot be read as tool calls so far.
     pub fn invalid_tool_calls(&self) -> &[InvalidToolCall] {
-        self.message.invalid_tool_calls()
+        self.as_message().invalid_tool_calls()
     }
 
     /// The tokens that this piece cost.
@@ -158,7 +180,7 @@ impl MessageChunk {
 
     /// The whole message, if this is all of it.
     pub fn into_message(self) -> Message {
-        self.message
+        self.as_message().clone()
     }
 
     /// This piece and the `next` one in one.
@@ -180,8 +202,7 @@ impl MessageChunk {
         fields.response_metadata = merge::maps(&left.response_metadata, &right.response_metadata)?;
         fields.id = merge::ids(self.id(), next.id()).map(str::to_owned);
         let chunks = merge::tool_call_chunks(&self.tool_call_chunks, &next.tool_call_chunks);
-        let merged = Self { message, tool_call_chunks: Vec::new(), last: self.last || next.last };
-        Ok(merged.with_tool_call_chunks(chunks))
+        Ok(Self::of(message, chunks, self.last || next.last))
     }
 }
 
@@ -194,7 +215,7 @@ impl From<MessageChunk> for Message {
 impl Serialize for MessageChunk {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        json::write_fields(&self.message, json::CHUNK_TYPE, &mut map)?;
+        json::write_fields(self.as_message(), json::CHUNK_TYPE, &mut map)?;
         map.serialize_entry("tool_call_chunks", &self.tool_call_chunks)?;
         map.serialize_entry("chunk_position", &self.last.then_some("last"))?;
         json::write_extra(&self.message, &mut map)?;
@@ -213,6 +234,6 @@ impl<'de> Deserialize<'de> for MessageChunk {
         let own = Own::deserialize(&value).map_err(de::Error::custom)?;
         let message = Message::from_json(value).map_err(de::Error::custom)?;
         let last = own.chunk_position.as_deref() == Some("last");
-        Ok(Self { message, tool_call_chunks: own.tool_call_chunks, last })
+        Ok(Self::of(message, own.tool_call_chunks, last))
     }
 }

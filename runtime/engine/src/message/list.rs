@@ -63,6 +63,11 @@ impl Messages {
         self.iter().map(with_id).collect()
     }
 
+    /// The tools that the last message asks for: none when a person or a tool spoke last.
+    pub fn asked_tools(&self) -> &[super::ToolCall] {
+        self.last().map(Message::tool_calls).unwrap_or_default()
+    }
+
     /// Whether both are one list in memory.
     pub fn is_same(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.0, &other.0)
@@ -74,6 +79,24 @@ impl Deref for Messages {
 
     fn deref(&self) -> &[Message] {
         &self.0
+    }
+}
+
+impl From<&Messages> for Messages {
+    fn from(messages: &Messages) -> Self {
+        messages.clone()
+    }
+}
+
+impl From<&str> for Messages {
+    fn from(text: &str) -> Self {
+        Self::from(Message::human(text))
+    }
+}
+
+impl From<String> for Messages {
+    fn from(text: String) -> Self {
+        Self::from(Message::human(text))
     }
 }
 

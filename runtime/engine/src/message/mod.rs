@@ -124,6 +124,11 @@ impl Message {
         Self::new(Body::Tool(fields), content.into())
     }
 
+    /// What a tool has to say to the model that called it.
+    pub fn answer(call: &ToolCall, content: impl Into<Content>) -> Self {
+        Self::tool(content, call.id.as_deref().unwrap_or_default()).with_name(&call.name)
+    }
+
     /// The order to drop the message `id` from the list that this one is added to.
     pub fn remove(id: impl Into<String>) -> Self {
         Self::new(Body::Remove, Content::default()).with_id(id)

@@ -32,6 +32,14 @@ impl ToolCall {
         Self { name: name.into(), args, id: None }
     }
 
+    /// The arguments, read as `T`; what is missing or of another type is named in the error.
+    ///
+    /// # Errors
+    /// That of serde.
+    pub fn read<T: serde::de::DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        T::deserialize(serde_json::Value::Object(self.args.clone()))
+    }
+
     /// The same call under the id `id`.
     pub fn with_id(mut self, id: impl Into<String>) -> Self {
         self.id = Some(id.into());

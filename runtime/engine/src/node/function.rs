@@ -32,8 +32,9 @@ pub struct NodeBody {
 #[diagnostic::on_unimplemented(
     message = "`{Self}` is not a node of a graph with state `{S}`",
     label = "not a node",
-    note = "a node is an `async fn(State) -> Update<State>`, with a `NodeContext` as second parameter if it wants one; its future must be `Send`, and its parameter must be `Deserialize` and `JsonSchema`",
-    note = "for a plain `fn`, put `async` in front of it"
+    note = "a node is an `async fn(State) -> Update<State>`, with a `NodeContext` as second parameter if it wants one: for a plain `fn`, put `async` in front of it",
+    note = "it returns `Update<{S}>`, `Command<{S}>`, `()`, or a `Result` of one of them; a whole state is not an update: return `{S}::update().key(value)`",
+    note = "its future must be `Send`: it may not hold an `Rc` or a lock guard over an `.await`; its parameter must be `Deserialize` and `JsonSchema`"
 )]
 pub trait IntoNode<S, Marker> {
     /// The node.
@@ -178,13 +179,15 @@ impl<T: Destinations, const N: usize> Destinations for [T; N] {
     }
 }
 
+type Choose = dyn Fn(&Shared) -> Result<Vec<Goto>, NodeError> + Send + Sync;
+
 /// A function that chooses where to go, its types forgotten.
 #[derive(Clone)]
 pub struct Route {
     pub(crate) name: crate::value::Key,
     pub(crate) input: Option<Value>,
     pub(crate) only_sends: bool,
-    pub(crate) choose: Arc<dyn Fn(&Shared) -> Result<Vec<Goto>, NodeError> + Send + Sync>,
+    pub(crate) choose: Arc<Choose>,
 }
 
 impl Route {

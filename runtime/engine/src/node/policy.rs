@@ -139,12 +139,14 @@ impl TimeoutPolicy {
     }
 }
 
+type KeyFn = dyn Fn(&Value) -> String + Send + Sync;
+
 /// Reuses what a node wrote for an equal input (LangGraph's `CachePolicy`).
 #[derive(Clone, Default)]
 pub struct CachePolicy {
     /// How long a result stays good; `None` for ever.
     pub keep: Option<Duration>,
-    key: Option<Arc<dyn Fn(&Value) -> String + Send + Sync>>,
+    key: Option<Arc<KeyFn>>,
 }
 
 impl CachePolicy {

@@ -12,6 +12,7 @@ use crate::value::{Key, Object, Shared};
 
 /// Cells, versions, and what has been seen of them.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "the cells are the cells")]
 pub(crate) struct Cells {
     pub(crate) cells: Vec<Box<dyn Channel>>,
     pub(crate) versions: Vec<Version>,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::Cells;
 use super::reserved::PUSH;
 use crate::channel::Managed;
+use crate::command::SendTo;
 use crate::fact::{TaskInfo, TaskPath};
 use crate::graph::program::{ChannelIx, NodeIx, Program, START_NODE};
 use crate::ids::{Hasher, task_ns};
@@ -103,19 +104,15 @@ impl Planner<'_> {
     }
 
     fn push(&self, index: usize, packet: &Shared) -> Option<Planned> {
-        let read;
         let send = match packet.send() {
-            Some(send) => send,
-            None => {
-                read = crate::command::SendTo::from_json(packet.json())?;
-                &read
-            }
+            Some(send) => send.clone(),
+            None => SendTo::from_json(packet.json())?,
         };
         // A packet to a node that the graph does not have goes nowhere, as in LangGraph.
         let node = self.program.node(&send.node)?;
         let id = self.hash(&send.node).part(PUSH).part(&index.to_string()).finish();
         let triggers: Arc<[Key]> = Arc::from([Key::from(PUSH)]);
-        Some(self.task(node, id, TaskPath::Push(index), triggers, send.args.clone(), send.timeout))
+        Some(self.task(node, id, TaskPath::Push(index), triggers, send.args, send.timeout))
     }
 
     /// The task that handles the failure of another.

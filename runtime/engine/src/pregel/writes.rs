@@ -70,12 +70,14 @@ impl Writer<'_> {
                 if let Some(writes) = update {
                     self.update(writes)?;
                 }
-                goto.into_iter().for_each(|target| self.goto(target));
+                for target in goto {
+                    self.goto(target);
+                }
             }
             Returned::Many(outputs) => {
                 let commands = outputs.iter().any(|output| matches!(output.0, Returned::Command { .. }));
                 if !commands {
-                    return Err(self.not_a_dict("a list without a command"));
+                    return Err(not_a_dict("a list without a command"));
                 }
                 for output in outputs {
                     self.take(output)?;
@@ -98,7 +100,7 @@ impl Writer<'_> {
         let object = match (value.object(), value.json()) {
             (Some(object), _) => object.clone(),
             (None, Value::Object(map)) => Object::from(map.clone()),
-            (None, other) => return Err(self.not_a_dict(&repr(other))),
+            (None, other) => return Err(not_a_dict(&repr(other))),
         };
         for (key, value) in object.iter() {
             if self.node == START_NODE {
@@ -145,14 +147,14 @@ impl Writer<'_> {
             Goto::Node(name) => self.control.push((format!("branch:to:{name}").into(), Shared::null())),
         }
     }
+}
 
-    fn not_a_dict(&self, found: &str) -> NodeError {
-        let message = format!(
-            "Expected dict, got {found}\nFor troubleshooting, visit: \
-             https://docs.langchain.com/oss/python/langgraph/errors/INVALID_GRAPH_NODE_RETURN_VALUE"
-        );
-        NodeError::visible("InvalidUpdateError", message)
-    }
+fn not_a_dict(found: &str) -> NodeError {
+    let message = format!(
+        "Expected dict, got {found}\nFor troubleshooting, visit: \
+         https://docs.langchain.com/oss/python/langgraph/errors/INVALID_GRAPH_NODE_RETURN_VALUE"
+    );
+    NodeError::visible("InvalidUpdateError", message)
 }
 
 /// Fills the missing ids of messages, once and for all who see them.

@@ -91,7 +91,7 @@ impl Classic {
                 }
                 if self.modes.has(Mode::Debug) {
                     let payload = payload::debug_checkpoint(payload);
-                    let wrapped = debug(checkpoint.metadata.step, fact.at, "checkpoint", payload);
+                    let wrapped = debug(checkpoint.metadata.step, fact.at, "checkpoint", &payload);
                     self.push(fact, Data::Debug(wrapped));
                 }
             }
@@ -159,7 +159,7 @@ impl Classic {
             self.push(fact, Data::Tasks(payload));
         }
         if self.modes.has(Mode::Debug) {
-            let wrapped = debug(step, fact.at, kind, payload(&self.config));
+            let wrapped = debug(step, fact.at, kind, &payload(&self.config));
             self.push(fact, Data::Debug(wrapped));
         }
     }
@@ -184,7 +184,7 @@ pub(super) fn levels(ns: &str) -> Vec<Key> {
     if ns.is_empty() { Vec::new() } else { ns.split(NS_SEPARATOR).map(Key::from).collect() }
 }
 
-fn debug(step: i64, at: Timestamp, kind: &str, payload: Value) -> Value {
+fn debug(step: i64, at: Timestamp, kind: &str, payload: &Value) -> Value {
     json!({"step": step, "timestamp": at.to_rfc3339(), "type": kind, "payload": payload})
 }
 

@@ -41,21 +41,21 @@ struct Frame {
 }
 
 impl Frame {
-    fn start(&self, event: &str, data: Value) -> Value {
+    fn start(&self, event: &str, data: &Value) -> Value {
         json!({
             "event": event, "data": data, "name": &*self.name, "tags": self.tags, "run_id": self.id,
             "metadata": self.metadata, "parent_ids": self.parents,
         })
     }
 
-    fn end(&self, event: &str, data: Value) -> Value {
+    fn end(&self, event: &str, data: &Value) -> Value {
         json!({
             "event": event, "data": data, "run_id": self.id, "name": &*self.name, "tags": self.tags,
             "metadata": self.metadata, "parent_ids": self.parents,
         })
     }
 
-    fn stream(&self, event: &str, data: Value) -> Value {
+    fn stream(&self, event: &str, data: &Value) -> Value {
         json!({
             "event": event, "run_id": self.id, "name": &*self.name, "tags": self.tags,
             "metadata": self.metadata, "data": data, "parent_ids": self.parents,
@@ -77,46 +77,46 @@ impl EventTree {
                 if !fact.ns.is_empty() {
                     data["input"] = run.input.clone();
                 }
-                vec![self.graph_frame(&fact.ns, &run).end("on_chain_end", data)]
+                vec![self.graph_frame(&fact.ns, &run).end("on_chain_end", &data)]
             }
             Body::TaskStarted(task) => {
                 self.tasks.insert(task.ns.clone(), task.clone());
-                vec![self.task_frame(&fact.ns, task).start("on_chain_start", json!({"input": task.input}))]
+                vec![self.task_frame(&fact.ns, task).start("on_chain_start", &json!({"input": task.input}))]
             }
             Body::TaskFinished(end) => {
                 self.tasks.remove(&end.task.ns);
                 let Some(output) = &end.output else { return Vec::new() };
                 let frame = self.task_frame(&fact.ns, &end.task);
                 vec![
-                    frame.stream("on_chain_stream", json!({ "chunk": output })),
-                    frame.end("on_chain_end", json!({"output": output, "input": end.task.input})),
+                    frame.stream("on_chain_stream", &json!({ "chunk": output })),
+                    frame.end("on_chain_end", &json!({"output": output, "input": end.task.input})),
                 ]
             }
             Body::Branch { task, name, input, output } => {
                 let frame = self.branch_frame(&fact.ns, task, name);
                 vec![
-                    frame.start("on_chain_start", json!({ "input": input })),
-                    frame.end("on_chain_end", json!({"output": output, "input": input})),
+                    frame.start("on_chain_start", &json!({ "input": input })),
+                    frame.end("on_chain_end", &json!({"output": output, "input": input})),
                 ]
             }
             Body::ModelStarted { call, messages } => {
                 let frame = self.model_frame(&fact.ns, call);
-                vec![frame.start("on_chat_model_start", json!({"input": {"messages": [messages]}}))]
+                vec![frame.start("on_chat_model_start", &json!({"input": {"messages": [messages]}}))]
             }
             Body::Chunk { call, chunk } => {
-                vec![self.model_frame(&fact.ns, call).end("on_chat_model_stream", json!({ "chunk": chunk }))]
+                vec![self.model_frame(&fact.ns, call).end("on_chat_model_stream", &json!({ "chunk": chunk }))]
             }
             Body::ModelFinished { call, messages, message, .. } => {
                 let data = json!({"output": message, "input": {"messages": [messages]}});
-                vec![self.model_frame(&fact.ns, call).end("on_chat_model_end", data)]
+                vec![self.model_frame(&fact.ns, call).end("on_chat_model_end", &data)]
             }
             Body::ToolStarted { call, input } => {
                 let frame = self.inner_frame(&fact.ns, &call.task, call.id, &call.name);
-                vec![frame.start("on_tool_start", json!({ "input": input }))]
+                vec![frame.start("on_tool_start", &json!({ "input": input }))]
             }
             Body::ToolFinished { call, output } => {
                 let frame = self.inner_frame(&fact.ns, &call.task, call.id, &call.name);
-                vec![frame.end("on_tool_end", json!({ "output": output }))]
+                vec![frame.end("on_tool_end", &json!({ "output": output }))]
             }
             _ => Vec::new(),
         }
@@ -132,7 +132,7 @@ impl EventTree {
             }
         };
         let run = GraphRun { name: name.clone(), id, parents, input: input.clone() };
-        let event = self.graph_frame(ns, &run).start("on_chain_start", json!({ "input": input }));
+        let event = self.graph_frame(ns, &run).start("on_chain_start", &json!({ "input": input }));
         self.graphs.insert(ns.clone(), run);
         vec![event]
     }

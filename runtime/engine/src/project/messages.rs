@@ -13,7 +13,7 @@ use crate::driver::first_level;
 use crate::fact::{ModelCall, TaskEnd, TaskInfo};
 use crate::ids::NS_SEPARATOR;
 use crate::message::{Message, MessageChunk};
-use crate::value::Shared;
+use crate::value::{Object, Shared};
 
 /// How messages are shown.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl MessageFold {
         if self.form.is_none() || task.hidden {
             return;
         }
-        for value in task.input.object().into_iter().flat_map(|input| input.iter()) {
+        for value in task.input.object().into_iter().flat_map(Object::iter) {
             for message in messages_in(&value.1) {
                 self.seen.extend(message.id().map(str::to_owned));
             }
@@ -71,7 +71,7 @@ impl MessageFold {
             return vec![self.tuple(ns, json!(chunk), self.model_scope(call))];
         }
         let metadata = self.model_scope(call);
-        let mut events = self.announce(id, metadata);
+        let mut events = self.announce(id, &metadata);
         let whole = match self.growing.get(id) {
             // Pieces that do not add up cannot be shown as one message: the newest stands for itself.
             Some(before) => before.merge(chunk).unwrap_or_else(|_| chunk.clone()),
@@ -119,7 +119,7 @@ impl MessageFold {
         if self.form == Some(Form::Tuple) {
             return vec![self.tuple(ns, json!(message), metadata)];
         }
-        let mut events = message.id().map(|id| self.announce(id, metadata)).unwrap_or_default();
+        let mut events = message.id().map(|id| self.announce(id, &metadata)).unwrap_or_default();
         events.push(Event { ns: Vec::new(), data: Data::MessagesComplete(json!([message])) });
         events
     }
@@ -129,7 +129,7 @@ impl MessageFold {
         Event { ns, data: Data::Messages { chunk, metadata: metadata.into() } }
     }
 
-    fn announce(&mut self, id: &str, metadata: Map<String, Value>) -> Vec<Event> {
+    fn announce(&mut self, id: &str, metadata: &Map<String, Value>) -> Vec<Event> {
         if !self.announced.insert(id.to_owned()) {
             return Vec::new();
         }

@@ -50,8 +50,11 @@ fn a_failure_ends_the_run_and_keeps_what_siblings_wrote() {
     let mut ids = uuid::Uuid::nil;
     let state =
         thread.graph.graph().snapshot("", saved, eddyline_engine::snapshot::View::Live, &mut ids).unwrap();
-    let errors: Vec<Option<String>> =
-        state.tasks.iter().map(|task| task.note.failure.as_ref().map(|failure| failure.repr())).collect();
+    let errors: Vec<Option<String>> = state
+        .tasks
+        .iter()
+        .map(|task| task.note.failure.as_ref().map(eddyline_engine::fact::Failure::repr))
+        .collect();
     assert_eq!(errors, [Some("ValueError('boom')".into()), None, Some("CancelledError()".into())]);
     assert_eq!(json!(state.next), json!(["bad", "slow"]));
 
@@ -94,7 +97,7 @@ fn a_panic_is_an_error_that_names_its_node() {
     let error = report.error().unwrap();
     assert_eq!(error.class(), "NodePanicked");
     assert!(error.to_string().contains("node `n` panicked: no x, please"), "{error}");
-    let fresh = Thread::new(Ok(thread.graph.clone()));
+    let fresh = Thread::new(Ok(thread.graph));
     assert_eq!(fresh.observe(fresh.input(S::update())).values().log, ["fine"], "the graph is still usable");
 }
 
@@ -253,7 +256,7 @@ fn a_cached_node_does_not_run_again() {
         count.fetch_add(1, Ordering::SeqCst);
         std::future::ready(S::update().x(state.x.unwrap_or_default() + 1))
     };
-    let node = Node::new("n", node).cache(CachePolicy::keep(Duration::from_secs(60)));
+    let node = Node::new("n", node).cache(CachePolicy::keep(Duration::from_mins(1)));
     let thread = Thread::new(StateGraph::<S>::new().add(node).edge(START, "n").compile());
     thread.observe(thread.input(S::update().x(1)));
     let lines = thread.lines(thread.input(S::update().x(1)), [Updates, Tasks]);

@@ -260,7 +260,7 @@ fn channels_keep_what_their_kind_keeps() {
     let run = graph.run_any(input, std::sync::Arc::new(world.clone())).thread(&memory).recursion_limit(9);
     let lines = world.block_on(async {
         use futures_util::StreamExt as _;
-        let events = run.modes([Values, Tasks]).events();
+        let events = run.modes([Values, Tasks]);
         events.map(|event| event.unwrap().data.payload()).collect::<Vec<Value>>().await
     });
     let values: Vec<&Value> = lines.iter().filter(|line| line.get("name").is_none()).collect();

@@ -152,3 +152,27 @@ fn a_resumed_loop_gets_its_steps_anew() {
     let second = thread.observe(thread.go_on().recursion_limit(2));
     assert_eq!(second.nodes().len(), 4, "a resume with limit L runs L + 2 supersteps");
 }
+
+#[test]
+fn a_chat_history_is_handed_on_without_a_copy() {
+    use std::sync::{Arc, Mutex};
+    let held: Arc<Mutex<Vec<Messages>>> = Arc::default();
+    let keep = |held: Arc<Mutex<Vec<Messages>>>| {
+        move |state: MessagesState| {
+            held.lock().unwrap().push(state.messages);
+            std::future::ready(())
+        }
+    };
+    let graph = StateGraph::<MessagesState>::new()
+        .node("a", keep(held.clone()))
+        .node("b", keep(held.clone()))
+        .edge(START, "a")
+        .edge("a", "b")
+        .compile();
+    let thread = Thread::new(graph);
+    let hundred: Vec<Message> = (0..100).map(|n| Message::human(format!("message {n}"))).collect();
+    thread.observe(thread.input(MessagesState::update().messages(hundred)));
+    let held = held.lock().unwrap();
+    assert_eq!((held[0].len(), held.len()), (100, 2));
+    assert!(held[0].is_same(&held[1]), "both nodes hold one list");
+}
