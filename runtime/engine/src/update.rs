@@ -10,7 +10,7 @@ use crate::command::START;
 use crate::error::{NodeError, RunError};
 use crate::fact::TaskPath;
 use crate::graph::Graph;
-use crate::graph::compile::SENDS;
+use crate::graph::names::SENDS;
 use crate::graph::program::{NodeIx, START_NODE};
 use crate::ids::Timestamp;
 use crate::node::Output;
@@ -290,7 +290,7 @@ impl Hand<'_> {
         for branch in &spec.branches {
             let (_, targets) =
                 choose(program, branch, cells, &writes, &mut || self.stamps.new_id()).map_err(refused)?;
-            follow(branch, targets, &mut writes).map_err(refused)?;
+            follow(program, branch, targets, &mut writes).map_err(refused)?;
         }
         Ok(writes)
     }

@@ -12,7 +12,7 @@ use crate::checkpoint::{Metadata, Outcome, PendingWrite, Saved, Source};
 use crate::command::{AnyCommand, Goto};
 use crate::error::RunError;
 use crate::fact::{Body, TaskPath};
-use crate::graph::compile::SENDS;
+use crate::graph::names::SENDS;
 use crate::host::Which;
 use crate::ids::NULL_TASK;
 use crate::node::ResumeOnce;

@@ -8,6 +8,7 @@ mod enter;
 mod level;
 mod notes;
 mod saver;
+mod slot;
 mod superstep;
 
 use std::panic::AssertUnwindSafe;

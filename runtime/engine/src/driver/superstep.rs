@@ -10,10 +10,11 @@ use serde_json::{Value, json};
 use super::LevelEnv;
 use super::attempts::Attempts;
 use super::level::{Level, Verdict};
+use super::slot::{Shown, Slot};
 use crate::checkpoint::{Outcome, PendingWrite, Source};
 use crate::command::{AnyCommand, Interrupt};
 use crate::error::{Kind, NodeError, RunError};
-use crate::fact::{Body, Failure, TaskEnd};
+use crate::fact::{Body, Failure};
 use crate::host::CacheKey;
 use crate::node::Scratch;
 use crate::pregel::{Ended, Planned, TaskWrites, WriteList, apply, mark_finished, reserved};
@@ -26,16 +27,6 @@ pub(super) enum StepEnd {
     Waiting(Vec<Interrupt>, Object),
     /// Some task has something to say to the graph around this one.
     Command(AnyCommand),
-}
-
-/// A task and what has become of it.
-struct Slot {
-    task: Planned,
-    /// `None` until it has ended.
-    writes: Option<WriteList>,
-    /// It did not run: its writes were stored or cached.
-    restored: bool,
-    handles: Option<(Key, Failure)>,
 }
 
 /// What the superstep has come to so far.
@@ -342,35 +333,6 @@ impl Level {
         Ok(values)
     }
 
-    /// The writes of a task as they are stored.
-    fn rows(&self, slot: &Slot) -> Vec<PendingWrite> {
-        if !self.saver.keeps() {
-            return Vec::new();
-        }
-        let program = self.program();
-        let path: Key = slot.task.info.path.text().into();
-        let tracked = |key: &Key| program.index.get(key).is_none_or(|ix| program.channels[*ix].tracked);
-        let writes = slot.writes.iter().flatten().enumerate().filter(|(_, (channel, _))| tracked(channel));
-        let mut rows: Vec<PendingWrite> = writes
-            .map(|(place, (channel, value))| PendingWrite {
-                task: slot.task.info.id,
-                index: reserved::slot(channel).unwrap_or_else(|| i32::try_from(place).unwrap_or(i32::MAX)),
-                channel: channel.clone(),
-                value: value.clone(),
-                path: path.clone(),
-            })
-            .collect();
-        // Of several answers the last holds all; the slot keeps that one.
-        let answers = rows.iter().filter(|row| &*row.channel == reserved::RESUME).count();
-        let mut earlier = answers.saturating_sub(1);
-        rows.retain(|row| {
-            let drop = earlier > 0 && &*row.channel == reserved::RESUME;
-            earlier -= usize::from(drop);
-            !drop
-        });
-        rows
-    }
-
     fn put_in_cache(&self, slot: &Slot) {
         let Some(policy) = &self.program().nodes[slot.task.node].cache else { return };
         let Some(key) = self.cache_key(slot) else { return };
@@ -378,37 +340,6 @@ impl Level {
             slot.writes.iter().flatten().map(|(key, value)| json!([&**key, value])).collect();
         self.host.cache(key, Value::from(writes).into(), policy.keep);
     }
-
-    async fn tell_end(&self, slot: &Slot, shown: Shown) {
-        if slot.task.info.hidden {
-            return;
-        }
-        self.tell(|| {
-            let writes = slot.writes.as_deref().unwrap_or_default();
-            let failed_at_once = writes.first().is_some_and(|(channel, _)| &**channel == reserved::ERROR);
-            let keys = writes.iter().filter(|(key, _)| self.program().is_key(key));
-            let end = Arc::new(TaskEnd {
-                task: slot.task.info.clone(),
-                written: keys.cloned().collect(),
-                output_keys: self.output_names.clone(),
-                updates: !failed_at_once,
-                output: shown.output,
-                failure: shown.failure,
-                waiting: shown.waiting,
-            });
-            if shown.restored { Body::TaskRestored(end) } else { Body::TaskFinished(end) }
-        })
-        .await;
-    }
-}
-
-/// What streams are told of an end beside the writes.
-#[derive(Default)]
-struct Shown {
-    restored: bool,
-    output: Option<Shared>,
-    failure: Option<Failure>,
-    waiting: Option<(Vec<Interrupt>, Object)>,
 }
 
 fn from_cache(cached: &Shared) -> WriteList {

@@ -3,64 +3,19 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use super::mistake::nearest;
+use super::names::{DEFAULT_HANDLER, Entry, SENDS, handler_of, is_reserved};
 use super::node_def::NodeDef;
-use super::program::{BranchSpec, ChannelIx, ChannelSpec, NodeIx, NodeSpec, Program};
+use super::program::{ChannelIx, ChannelSpec, NodeIx, NodeSpec, Program};
 use super::{CompileError, Graph, Mistake, Schemas, StateGraph, Targets};
 use crate::channel::{self, Channel, Kind};
 use crate::command::{END, START};
 use crate::config::Breakpoints;
-use crate::error::NodeError;
-use crate::node::{Node, NodeBody, NodeContext, Output, Placement, TimeoutPolicy};
-use crate::value::{Key, Shared};
-
-/// The channel of pending packets.
-pub(crate) const SENDS: &str = "__pregel_tasks";
-
-/// Names that the engine uses for itself.
-const RESERVED: [&str; 26] = [
-    "langsmith:hidden",
-    "__input__",
-    "__interrupt__",
-    "__resume__",
-    "__error__",
-    "__error_source_node__",
-    "__no_writes__",
-    "__snapshot_bumps__",
-    "__pregel_send",
-    "__pregel_read",
-    "__pregel_checkpointer",
-    "__pregel_stream",
-    "checkpoint_map",
-    "__pregel_resuming",
-    "__pregel_replay_state",
-    "__pregel_task_id",
-    "checkpoint_id",
-    "checkpoint_ns",
-    "__pregel_timed_attempt_observer",
-    "__pregel_resume_map",
-    "__pregel_strict_resume",
-    "__pregel_stream_messages_v2",
-    "__pregel_push",
-    "__pregel_pull",
-    "configurable",
-    "__pregel_tasks",
-];
-
-/// Takes the input in: returns it as it is.
-struct Entry;
-
-impl Node for Entry {
-    fn run(
-        &self,
-        input: Shared,
-        _ctx: NodeContext,
-    ) -> futures_util::future::BoxFuture<'static, Result<Output, NodeError>> {
-        Box::pin(std::future::ready(Ok(Output::value(input))))
-    }
-}
+use crate::node::{NodeBody, Placement, TimeoutPolicy};
+use crate::value::Key;
 
 pub(super) fn compile<S>(graph: StateGraph<S>) -> Result<Graph, CompileError> {
     let mut compiler = Compiler::new(&graph);
@@ -75,15 +30,15 @@ pub(super) fn compile<S>(graph: StateGraph<S>) -> Result<Graph, CompileError> {
 }
 
 /// The work in progress.
-struct Compiler {
+pub(super) struct Compiler {
     state: Key,
-    mistakes: Vec<Mistake>,
+    pub(super) mistakes: Vec<Mistake>,
     channels: Vec<ChannelSpec>,
-    index: HashMap<Key, ChannelIx>,
+    pub(super) index: FxHashMap<Key, ChannelIx>,
     managed: Vec<(Key, channel::Managed)>,
     state_keys: Vec<ChannelIx>,
     names: Vec<Key>,
-    node_index: HashMap<Key, NodeIx>,
+    pub(super) node_index: FxHashMap<Key, NodeIx>,
 }
 
 impl Compiler {
@@ -92,15 +47,15 @@ impl Compiler {
             state: graph.state_name.clone(),
             mistakes: Vec::new(),
             channels: Vec::new(),
-            index: HashMap::new(),
+            index: FxHashMap::default(),
             managed: Vec::new(),
             state_keys: Vec::new(),
             names: Vec::new(),
-            node_index: HashMap::new(),
+            node_index: FxHashMap::default(),
         }
     }
 
-    fn channel(&mut self, name: Key, empty: Box<dyn Channel>, tracked: bool) -> ChannelIx {
+    pub(super) fn channel(&mut self, name: Key, empty: Box<dyn Channel>, tracked: bool) -> ChannelIx {
         let ix = self.channels.len();
         self.index.insert(name.clone(), ix);
         self.channels.push(ChannelSpec { name, empty, tracked });
@@ -110,7 +65,7 @@ impl Compiler {
     fn declare_fields<S>(&mut self, graph: &StateGraph<S>) {
         let mut kinds: HashMap<&str, &Kind> = HashMap::new();
         for field in &graph.fields {
-            if RESERVED.contains(&&*field.name) {
+            if is_reserved(&field.name) {
                 self.mistakes.push(Mistake::ReservedKey(field.name.to_string()));
             }
             if let Some(known) = kinds.insert(&field.name, &field.kind) {
@@ -157,7 +112,7 @@ impl Compiler {
         if self.node_index.contains_key(name) && &**name != START {
             self.mistakes.push(Mistake::Duplicate(name.to_string()));
         }
-        if [START, END].contains(&&**name) || RESERVED.contains(&&**name) {
+        if is_reserved(name) || [START, END].contains(&&**name) {
             self.mistakes.push(Mistake::ReservedNode(name.to_string()));
         }
         for reserved in ['|', ':'] {
@@ -167,7 +122,7 @@ impl Compiler {
         }
     }
 
-    fn nearest_node(&self, name: &str) -> Option<String> {
+    pub(super) fn nearest_node(&self, name: &str) -> Option<String> {
         nearest(name, self.names.iter().map(|name| &**name).filter(|name| !name.starts_with("__")))
     }
 
@@ -289,7 +244,7 @@ impl Compiler {
 
     /// The keys of a schema that the state has. A key that it does not have is a mistake when `strict`:
     /// a node that only packets reach may take anything.
-    fn view(
+    pub(super) fn view(
         &mut self,
         reader: &str,
         schema: Option<&Value>,
@@ -330,84 +285,6 @@ impl Compiler {
         keys
     }
 
-    fn source(&mut self, name: &str) -> Option<NodeIx> {
-        if name == END {
-            self.mistakes.push(Mistake::FromEnd);
-            return None;
-        }
-        let found = self.node_index.get(name).copied();
-        if found.is_none() {
-            let nearest = self.nearest_node(name);
-            self.mistakes.push(Mistake::UnknownSource { node: name.to_owned(), nearest });
-        }
-        found
-    }
-
-    /// The node that an edge leads to; `None` for the end, and for mistakes.
-    fn target(&mut self, name: &str) -> Option<NodeIx> {
-        match name {
-            END => None,
-            START => {
-                self.mistakes.push(Mistake::ToStart);
-                None
-            }
-            _ => {
-                let found = self.node_index.get(name).copied();
-                if found.is_none() {
-                    let nearest = self.nearest_node(name);
-                    self.mistakes.push(Mistake::UnknownTarget { node: name.to_owned(), nearest });
-                }
-                found
-            }
-        }
-    }
-
-    fn edge(&mut self, nodes: &mut [NodeSpec], sources: &[Key], target: &Key) {
-        let from: Vec<Option<NodeIx>> = sources.iter().map(|name| self.source(name)).collect();
-        let Some(to) = self.target(target) else { return };
-        let Some(from) = from.into_iter().collect::<Option<Vec<_>>>() else { return };
-        if let [from] = from[..] {
-            if let Some(channel) = nodes[to].branch_channel {
-                nodes[from].edges.push(channel);
-            }
-            return;
-        }
-        let name = Key::from(format!("join:{}:{target}", sources.join("+")));
-        let barrier = channel::barrier(&name, sources.into(), nodes[to].deferred);
-        let ix = self.channel(name, barrier, true);
-        for source in from {
-            nodes[source].joins.push(ix);
-        }
-        nodes[to].triggers.push(ix);
-        nodes[to].joined.push((sources.to_vec(), ix));
-    }
-
-    fn branch(&mut self, nodes: &mut [NodeSpec], source: &str, route: crate::node::Route, targets: Targets) {
-        let Some(from) = self.source(source) else { return };
-        let (map, targets) = match targets {
-            Targets::Any => (None, None),
-            Targets::Nodes(nodes) => (None, Some(nodes)),
-            Targets::Map(map) => (Some(map.clone()), Some(map.into_iter().map(|(_, node)| node).collect())),
-        };
-        for target in targets.iter().flatten().filter(|name| &***name != END) {
-            if !self.node_index.contains_key(target) {
-                self.mistakes.push(Mistake::UnknownBranchTarget {
-                    node: source.to_owned(),
-                    branch: route.name.to_string(),
-                    target: target.to_string(),
-                    nearest: self.nearest_node(target),
-                });
-            }
-        }
-        if nodes[from].branches.iter().any(|branch| branch.route.name == route.name) {
-            let (node, branch) = (source.to_owned(), route.name.to_string());
-            self.mistakes.push(Mistake::DuplicateBranch { node, branch });
-        }
-        let reader = format!("route `{}` of node `{source}`", route.name);
-        let reads = route.input.as_ref().map(|schema| self.view(&reader, Some(schema), true).0);
-        nodes[from].branches.push(BranchSpec { route, reads, map, targets });
-    }
-
     fn check_entry(&mut self, nodes: &[NodeSpec]) {
         if nodes[0].edges.is_empty() && nodes[0].joins.is_empty() && nodes[0].branches.is_empty() {
             self.mistakes.push(Mistake::NoEntry);
@@ -442,12 +319,6 @@ impl Compiler {
     }
 }
 
-const DEFAULT_HANDLER: &str = "__default_error_handler__";
-
-fn handler_of(node: &str) -> Key {
-    format!("__error_handler__{node}").into()
-}
-
 /// Which nodes get the state, as far as edges tell: not those that only packets reach.
 fn reached_by_edges<S>(graph: &StateGraph<S>) -> impl Fn(&str) -> bool + use<S> {
     let mut reached: Vec<Key> = graph.edges.iter().map(|(_, to)| to.clone()).collect();
@@ -477,36 +348,6 @@ impl Defaults {
             cache: graph.defaults.cache.clone(),
             timeout: graph.defaults.timeout.unwrap_or_default(),
             handled: graph.defaults.handler.is_some(),
-        }
-    }
-}
-
-impl NodeSpec {
-    /// A node that nothing triggers, that follows no policy and after which nothing runs.
-    fn new(name: Key, body: NodeBody) -> Self {
-        Self {
-            name,
-            node: body.node,
-            graph: body.graph,
-            hidden: false,
-            triggers: Vec::new(),
-            trigger_names: Arc::from([]),
-            reads: Vec::new(),
-            managed: Vec::new(),
-            edges: Vec::new(),
-            joins: Vec::new(),
-            branches: Vec::new(),
-            branch_channel: None,
-            retry: Vec::new(),
-            cache: None,
-            timeout: TimeoutPolicy::default(),
-            placement: Placement::default(),
-            handler: None,
-            metadata: Arc::default(),
-            tags: Arc::from([]),
-            declared_goto: Vec::new(),
-            deferred: false,
-            joined: Vec::new(),
         }
     }
 }

@@ -1,9 +1,11 @@
 //! Graphs: nodes, edges, and what they compile to.
 
 mod builder;
-pub(crate) mod compile;
+mod compile;
 mod draw;
+mod edges;
 pub(crate) mod mistake;
+pub(crate) mod names;
 mod node_def;
 pub(crate) mod program;
 mod schema;

@@ -1,15 +1,15 @@
 //! A compiled graph: channels and nodes by number, as the superstep loop wants them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 
 use super::{Graph, Persistence};
 use crate::channel::{Channel, Managed};
 use crate::config::Breakpoints;
-use crate::node::{CachePolicy, Node, Placement, RetryPolicy, Route, TimeoutPolicy};
+use crate::node::{CachePolicy, Node, NodeBody, Placement, RetryPolicy, Route, TimeoutPolicy};
 use crate::value::Key;
 
 /// A channel by its place in [`Program::channels`].
@@ -27,7 +27,7 @@ pub(crate) struct Program {
     pub(crate) name: Option<Key>,
     pub(crate) state_name: Key,
     pub(crate) channels: Vec<ChannelSpec>,
-    pub(crate) index: HashMap<Key, ChannelIx>,
+    pub(crate) index: FxHashMap<Key, ChannelIx>,
     pub(crate) managed: Vec<(Key, Managed)>,
     /// The channel that holds the input.
     pub(crate) input: ChannelIx,
@@ -35,7 +35,7 @@ pub(crate) struct Program {
     pub(crate) sends: ChannelIx,
     /// In the order in which they were added; the first takes the input in.
     pub(crate) nodes: Vec<NodeSpec>,
-    pub(crate) node_index: HashMap<Key, NodeIx>,
+    pub(crate) node_index: FxHashMap<Key, NodeIx>,
     /// For each channel the nodes that it triggers, sorted by name.
     pub(crate) subscribers: Vec<Vec<NodeIx>>,
     pub(crate) input_keys: Vec<ChannelIx>,
@@ -108,6 +108,19 @@ impl Program {
         self.node_index.get(name).copied()
     }
 
+    /// The channel that leads to a node; for one that the graph does not have a name that leads nowhere.
+    pub(crate) fn route_to(&self, node: &str) -> Key {
+        let channel = self.node(node).and_then(|ix| self.nodes[ix].branch_channel);
+        channel
+            .map_or_else(|| format!("branch:to:{node}").into(), |channel| self.channel_name(channel).clone())
+    }
+
+    /// The key that nodes may write by this name.
+    pub(crate) fn key(&self, name: &str) -> Option<Key> {
+        let (key, channel) = self.index.get_key_value(name)?;
+        self.state_keys.contains(channel).then(|| key.clone())
+    }
+
     /// Whether `key` is one that nodes may write.
     pub(crate) fn is_key(&self, key: &str) -> bool {
         self.index.get(key).is_some_and(|channel| self.state_keys.contains(channel))
@@ -118,5 +131,35 @@ impl Program {
 impl std::fmt::Debug for NodeSpec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "node `{}`", self.name)
+    }
+}
+
+impl NodeSpec {
+    /// A node that nothing triggers, that follows no policy and after which nothing runs.
+    pub(super) fn new(name: Key, body: NodeBody) -> Self {
+        Self {
+            name,
+            node: body.node,
+            graph: body.graph,
+            hidden: false,
+            triggers: Vec::new(),
+            trigger_names: Arc::from([]),
+            reads: Vec::new(),
+            managed: Vec::new(),
+            edges: Vec::new(),
+            joins: Vec::new(),
+            branches: Vec::new(),
+            branch_channel: None,
+            retry: Vec::new(),
+            cache: None,
+            timeout: TimeoutPolicy::default(),
+            placement: Placement::default(),
+            handler: None,
+            metadata: Arc::default(),
+            tags: Arc::from([]),
+            declared_goto: Vec::new(),
+            deferred: false,
+            joined: Vec::new(),
+        }
     }
 }

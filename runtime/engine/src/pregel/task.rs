@@ -14,7 +14,7 @@ use crate::command::{AnyCommand, END, Goto, START};
 use crate::error::{Kind, NodeError};
 use crate::fact::Body;
 use crate::graph::Graph;
-use crate::graph::compile::SENDS;
+use crate::graph::names::SENDS;
 use crate::graph::program::{BranchSpec, NodeIx, Program};
 use crate::node::{NodeContext, Output, Returned, lock};
 use crate::state::Writes;
@@ -115,7 +115,7 @@ impl Run {
             let (task, name) = (self.ctx.env().info.clone(), branch.route.name.clone());
             self.ctx.emit(Body::Branch { task, name, input: state, output }).await;
         }
-        follow(branch, targets, writes)
+        follow(&self.graph.0, branch, targets, writes)
     }
 }
 
@@ -136,18 +136,23 @@ pub(crate) fn choose(
 
 /// Adds the writes that go where a route points.
 pub(crate) fn follow(
+    program: &Program,
     branch: &BranchSpec,
     targets: Vec<Goto>,
     writes: &mut WriteList,
 ) -> Result<(), NodeError> {
     for target in targets {
-        writes.extend(destination(branch, target)?);
+        writes.extend(destination(program, branch, target)?);
     }
     Ok(())
 }
 
 /// The write that goes where a route points; none for the end.
-fn destination(branch: &BranchSpec, target: Goto) -> Result<Option<(crate::value::Key, Shared)>, NodeError> {
+fn destination(
+    program: &Program,
+    branch: &BranchSpec,
+    target: Goto,
+) -> Result<Option<(crate::value::Key, Shared)>, NodeError> {
     let name = match target {
         Goto::Send(send) if &*send.node == END => {
             return Err(NodeError::visible("InvalidUpdateError", "Cannot send a packet to the END node"));
@@ -165,7 +170,7 @@ fn destination(branch: &BranchSpec, target: Goto) -> Result<Option<(crate::value
     match &*name {
         START | "" => Err(NodeError::visible("ValueError", "Branch did not return a valid destination")),
         END => Ok(None),
-        name => Ok(Some((format!("branch:to:{name}").into(), Shared::null()))),
+        name => Ok(Some((program.route_to(name), Shared::null()))),
     }
 }
 

@@ -6,8 +6,8 @@ use super::reserved::NO_WRITES;
 use crate::channel::NewId;
 use crate::command::{END, Goto};
 use crate::error::NodeError;
-use crate::graph::compile::SENDS;
 use crate::graph::mistake::nearest;
+use crate::graph::names::SENDS;
 use crate::graph::program::{NodeIx, Program, START_NODE};
 use crate::node::{Output, Returned};
 use crate::state::Writes;
@@ -18,13 +18,15 @@ pub(crate) type WriteList = Vec<(Key, Shared)>;
 
 /// The writes of an update, or why one of its values cannot be JSON.
 pub(crate) fn pairs_of(writes: Writes, node: &str) -> Result<WriteList, NodeError> {
-    let fault = |key: &str, fault: String| {
-        NodeError::visible("TypeError", format!("node `{node}` cannot write key `{key}`: {fault}"))
-    };
     let pair = |(key, value): (std::borrow::Cow<'static, str>, Result<Shared, String>)| {
-        value.map(|value| (Key::from(&*key), value)).map_err(|error| fault(&key, error))
+        value.map(|value| (Key::from(&*key), value)).map_err(|error| fault(node, &key, &error))
     };
     writes.into_inner().into_iter().map(pair).collect()
+}
+
+/// A value that serde could not make JSON of.
+fn fault(node: &str, key: &str, error: &str) -> NodeError {
+    NodeError::visible("TypeError", format!("node `{node}` cannot write key `{key}`: {error}"))
 }
 
 /// An update as the input of a graph.
@@ -106,7 +108,7 @@ impl Writer<'_> {
             if self.node == START_NODE {
                 self.input(key, value);
             } else {
-                self.write(key.clone(), value.clone())?;
+                self.write(key, value.clone())?;
             }
         }
         Ok(())
@@ -121,19 +123,20 @@ impl Writer<'_> {
     }
 
     fn update(&mut self, writes: Writes) -> Result<(), NodeError> {
-        for (key, value) in pairs_of(writes, self.name())? {
-            self.write(key, value)?;
+        for (key, value) in writes.into_inner() {
+            let value = value.map_err(|error| fault(self.name(), &key, &error))?;
+            self.write(&key, value)?;
         }
         Ok(())
     }
 
-    fn write(&mut self, key: Key, value: Shared) -> Result<(), NodeError> {
-        if self.program.is_key(&key) {
+    fn write(&mut self, key: &str, value: Shared) -> Result<(), NodeError> {
+        if let Some(key) = self.program.key(key) {
             self.state.push((key, value));
             return Ok(());
         }
         let keys = self.program.state_keys.iter().map(|channel| &**self.program.channel_name(*channel));
-        let hint = nearest(&key, keys).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+        let hint = nearest(key, keys).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
         let (node, state) = (self.name(), &self.program.state_name);
         let message = format!("node `{node}` wrote key `{key}`, which state `{state}` does not have{hint}");
         Err(NodeError::visible("InvalidUpdateError", message))
@@ -144,7 +147,7 @@ impl Writer<'_> {
         match target {
             Goto::Send(send) => self.control.push((SENDS.into(), send.into())),
             Goto::Node(name) if &*name == END => {}
-            Goto::Node(name) => self.control.push((format!("branch:to:{name}").into(), Shared::null())),
+            Goto::Node(name) => self.control.push((self.program.route_to(&name), Shared::null())),
         }
     }
 }

@@ -122,9 +122,9 @@ impl Names {
 
 /// Compares line by line and says where they part.
 pub(crate) fn check(found: &[String], expected: &[&str]) {
-    let shown = found.iter().map(|line| format!("    {line}\n")).collect::<String>();
+    let shown = found.join("\n    ");
     for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
-        assert_eq!(found, expected, "line {i} of\n{shown}");
+        assert_eq!(found, expected, "line {i} of\n    {shown}");
     }
-    assert_eq!(found.len(), expected.len(), "number of lines of\n{shown}");
+    assert_eq!(found.len(), expected.len(), "number of lines of\n    {shown}");
 }

@@ -83,7 +83,9 @@ fn by_hand(thread: &Thread<S>, which: Which, update: StateUpdate) -> Result<(), 
     let stamps = ByHand(thread, CheckpointIds::default());
     let commits =
         thread.graph.graph().update_state("", base, vec![vec![update]], &Arc::default(), &stamps)?;
-    commits.into_iter().for_each(|commit| thread.memory.commit(commit));
+    for commit in commits {
+        thread.memory.commit(commit);
+    }
     Ok(())
 }
 
