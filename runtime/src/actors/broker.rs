@@ -10,7 +10,7 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler, StreamHandler, 
 use tokio::sync::mpsc;
 
 use crate::actors::ThreadActor;
-use crate::messages::{Attach, CloseStreams, Listeners, Ready, StreamsClosed, Subscribe, Unsubscribe};
+use crate::messages::{Attach, CloseStreams, Ready, StreamsClosed, Subscribe, Unheard, Unsubscribe};
 use crate::options::Options;
 use crate::stream::cursor::Cursor;
 use crate::stream::demand::Demand;
@@ -80,16 +80,13 @@ impl BrokerActor {
     }
 
     fn remove(&mut self, subscriber: SubscriberId) {
-        if let Some(listener) = self.listeners.remove(&subscriber) {
-            self.demand.leave(listener.tokens);
-            self.report();
-        }
-    }
-
-    /// Tells the thread how many listen. Bounded: one for each coming and going.
-    fn report(&self) {
-        if let Some(thread) = self.thread.upgrade() {
-            thread.do_send(Listeners { count: self.listeners.len() });
+        let Some(listener) = self.listeners.remove(&subscriber) else { return };
+        self.demand.leave(listener.tokens);
+        if self.listeners.is_empty()
+            && let Some(thread) = self.thread.upgrade()
+        {
+            // Bounded: one for a listener that goes.
+            thread.do_send(Unheard);
         }
     }
 
@@ -172,7 +169,6 @@ impl Handler<Subscribe> for BrokerActor {
         let Subscribe { subscriber, batches, run, begin, over, tokens } = subscribe;
         let cursor = Cursor::new(&self.tape, run, begin, over);
         self.listeners.insert(subscriber, Listener { cursor, batches, tokens });
-        self.report();
         self.push(subscriber);
     }
 }

@@ -1,6 +1,6 @@
 //! The supervisor of one graph arbiter: which of its threads are awake, and where.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
@@ -18,8 +18,9 @@ pub(crate) struct SupervisorActor {
     environment: Arc<Environment>,
     storage: Addr<StorageActor>,
     awake: HashMap<Uuid, Awake>,
-    /// The lives of threads that were let go to sleep and have not ended yet.
-    falling_asleep: HashSet<u64>,
+    /// Threads, by their lives, that were let go to sleep and still close their streams. An actor ends when
+    /// nobody holds its address, so it is held.
+    falling_asleep: HashMap<u64, Addr<ThreadActor>>,
     lives: u64,
     /// Who waits for the last thread to end, once no thread may start any more.
     stopping: Option<oneshot::Sender<()>>,
@@ -38,7 +39,7 @@ impl SupervisorActor {
             environment,
             storage,
             awake: HashMap::new(),
-            falling_asleep: HashSet::new(),
+            falling_asleep: HashMap::new(),
             lives: 0,
             stopping: None,
         }
@@ -98,7 +99,7 @@ impl Handler<Sleepy> for SupervisorActor {
             && let Some(awake) = self.awake.remove(&thread_id)
         {
             awake.address.do_send(FallAsleep);
-            self.falling_asleep.insert(awake.life);
+            self.falling_asleep.insert(awake.life, awake.address);
         }
     }
 }

@@ -22,8 +22,8 @@ pub(crate) use storage::{
 };
 pub(crate) use supervisor::{Forward, Sleepy, StopThreads, ThreadGone, ThreadOrder};
 pub(crate) use thread::{
-    Drain, FallAsleep, Join, Listeners, LoadCheckpoint, MakeThread, RunEnd, RunOver, StoreCommit, Stored,
-    StreamsClosed, SubmitRun, WriteFailed,
+    Drain, FallAsleep, Join, LoadCheckpoint, MakeThread, RunEnd, RunOver, StoreCommit, Stored, StreamsClosed,
+    SubmitRun, Unheard, WriteFailed,
 };
 
 /// Where a client waits for an answer. Dropped without one, the client reads [`Error::Lost`].

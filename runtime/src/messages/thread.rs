@@ -104,12 +104,10 @@ pub(crate) struct WriteFailed {
     pub(crate) error: Error,
 }
 
-/// So many listen now.
+/// Nobody listens any more.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Listeners {
-    pub(crate) count: usize,
-}
+pub(crate) struct Unheard;
 
 /// The broker has ended.
 #[derive(Clone, Copy, Debug, Message)]

@@ -46,7 +46,6 @@ pub(crate) struct ThreadActor {
     /// The runs that the queue holds.
     runs: HashMap<Uuid, Queued>,
     current: Option<Current>,
-    listeners: usize,
     subscribers: u64,
     /// How many orders came so far.
     seen: u64,
@@ -92,7 +91,6 @@ impl ThreadActor {
             queue,
             runs: HashMap::new(),
             current: None,
-            listeners: 0,
             subscribers: 0,
             seen: 0,
             nap: None,

@@ -1,12 +1,13 @@
 //! How a thread rests and ends: it naps when it has nothing to do, and closes its streams before it goes.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{ActorContext, AsyncContext, Context, Handler};
 
 use super::ThreadActor;
 use crate::machine::Event;
-use crate::messages::{CloseStreams, Drain, FallAsleep, Listeners, Sleepy, StreamsClosed, WriteFailed};
+use crate::messages::{CloseStreams, Drain, FallAsleep, Sleepy, StreamsClosed, Unheard, WriteFailed};
 
 impl ThreadActor {
     /// Nothing is under way and nothing may start, or nothing waits.
@@ -17,25 +18,30 @@ impl ThreadActor {
     }
 
     /// Sets the clock for a nap, or stops it: after every message that may have changed whether there is
-    /// something to do. A thread that does not exist has nothing to be awake for.
+    /// something to do.
     pub(super) fn settle(&mut self, ctx: &mut Context<Self>) {
         if let Some(nap) = self.nap.take() {
             ctx.cancel_future(nap);
         }
-        if self.queue.is_busy() || self.closing {
-            return;
-        }
-        if self.head.is_none() {
-            self.nap = Some(ctx.run_later(Duration::ZERO, |thread, _| thread.ask_to_sleep()));
-        } else if self.listeners == 0 {
-            let delay = self.environment.options.thread_sleep;
+        if self.may_sleep() {
+            let there = self.environment.options.thread_sleep;
+            let delay = if self.head.is_some() { there } else { Duration::ZERO };
             self.nap = Some(ctx.run_later(delay, |thread, _| thread.ask_to_sleep()));
         }
     }
 
+    /// Nothing to do and nobody to tell; a thread that does not exist has nothing to be awake for.
+    fn may_sleep(&self) -> bool {
+        let needed = self.head.is_some() && self.demand.anybody();
+        !self.queue.is_busy() && !self.closing && !needed
+    }
+
     fn ask_to_sleep(&mut self) {
         self.nap = None;
-        if let Some(supervisor) = self.supervisor.upgrade() {
+        // A timer that is cancelled in the moment in which it fires still fires.
+        if self.may_sleep()
+            && let Some(supervisor) = self.supervisor.upgrade()
+        {
             supervisor.do_send(Sleepy { thread_id: self.thread_id, life: self.life, seen: self.seen });
         }
     }
@@ -50,11 +56,10 @@ impl ThreadActor {
     }
 }
 
-impl Handler<Listeners> for ThreadActor {
+impl Handler<Unheard> for ThreadActor {
     type Result = ();
 
-    fn handle(&mut self, Listeners { count }: Listeners, ctx: &mut Self::Context) {
-        self.listeners = count;
+    fn handle(&mut self, _: Unheard, ctx: &mut Self::Context) {
         self.settle(ctx);
     }
 }
@@ -82,7 +87,7 @@ impl Handler<StreamsClosed> for ThreadActor {
     fn handle(&mut self, _: StreamsClosed, ctx: &mut Self::Context) {
         // One that ended without being asked to is made anew when it is needed.
         self.broker = None;
-        self.listeners = 0;
+        self.demand = Arc::default();
         if self.closing {
             ctx.stop();
         }
