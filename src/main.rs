@@ -1,6 +1,7 @@
 //! The `eddyline` command: settings to a server, and its end to an exit code.
 
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 use eddyline::{Server, Settings};
@@ -57,8 +58,17 @@ impl Serve {
     }
 }
 
-fn main() -> anyhow::Result<()> {
-    let cli = Cli::parse();
+fn main() -> ExitCode {
+    match serve(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(cli: Cli) -> anyhow::Result<()> {
     let serve = match cli.command {
         Some(Command::Serve(serve)) => serve,
         None => cli.serve,

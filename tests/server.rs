@@ -4,6 +4,10 @@ use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::thread;
 
+use serde_json::json;
+
+use crate::http;
+
 /// A server that runs until it is stopped or dropped.
 pub(crate) struct Server {
     child: Child,
@@ -104,8 +108,13 @@ fn an_address_that_is_taken_is_named() {
 
 #[cfg(unix)]
 #[test]
-fn sigterm_ends_the_server_with_exit_code_0() {
+fn sigterm_ends_streams_and_then_the_server_with_exit_code_0() {
     let server = Server::start();
+    let nap = json!({"assistant_id": "slow", "input": {"seconds": 0.2, "steps": 5}, "stream_mode": "custom"});
+    let stream = http::post(&server, "/runs/stream", &nap).into_body().into_reader();
+    let mut lines = BufReader::new(stream).lines().map(|line| line.expect("the body is complete"));
+    assert!(lines.any(|line| line == "event: custom"));
     server.terminate();
+    assert!(lines.filter(|line| line == "event: custom").count() < 4, "the stream ended before its run");
     assert_eq!(server.wait().code(), Some(0));
 }

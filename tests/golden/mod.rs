@@ -51,5 +51,7 @@ fn frames_equal_those_of_the_reference() {
         });
     }
     executor.block_on(runtime.shutdown());
-    assert!(report.is_empty(), "{report}{equal} of {} cases are equal", cases::PLAYED.len());
+    let summary = format!("{equal} of {} cases are equal", cases::PLAYED.len());
+    assert!(report.is_empty(), "\n{report}{summary}");
+    eprintln!("{summary}");
 }

@@ -43,7 +43,7 @@ fn frames(events: Events, subscription: Subscription) -> impl Stream<Item = Fram
         let (mut events, mut subscription) = reading?;
         Some(match subscription.next().await? {
             Delivery::Fact(entry) => (events.of(&entry.fact), Some((events, subscription))),
-            _ => (vec![lost_its_place()], None),
+            Delivery::Gap(_) => (vec![lost_its_place()], None),
         })
     });
     told.flat_map(stream::iter)
