@@ -15,7 +15,7 @@ pub struct Batch {
 }
 
 /// What one execution of `work` is sent instead of the state.
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[view]
 pub struct Item {
     item: String,
 }

@@ -16,16 +16,16 @@ pub struct Overall {
 }
 
 /// The keys that the graph takes; also all that the first node sees of the state.
-#[derive(Deserialize, JsonSchema)]
+#[view]
 pub struct Input {
     question: String,
 }
 
 /// The keys that the graph shows.
-#[derive(JsonSchema)]
+#[view]
 pub struct Output {
-    #[expect(dead_code, reason = "only the schema of the type is asked for")]
-    answer: String,
+    /// The answer.
+    pub answer: String,
 }
 
 async fn take_notes(input: Input) -> Update<Overall> {

@@ -2,7 +2,6 @@
 //!
 //! Each node says on the stream when it begins and when it ends.
 
-use eddyline_engine::message::ToolCall;
 use eddyline_engine::prelude::*;
 use serde_json::Map;
 
@@ -57,8 +56,7 @@ async fn call_tool(_: Tour, ctx: NodeContext) -> Result<Update<Tour>> {
 /// The tool: finds whatever it is asked for.
 fn search(call: &ToolCall) -> Message {
     let query = call.args.get("query").and_then(Value::as_str).unwrap_or_default();
-    let id = call.id.as_deref().unwrap_or_default();
-    Message::tool(format!("found {query}"), id).with_name(&call.name).with_id("tool-msg-1")
+    Message::answer(call, format!("found {query}")).with_id("tool-msg-1")
 }
 
 /// On resume the node begins again, so its start is told twice.

@@ -15,15 +15,15 @@ pub struct Joke {
 
 async fn write_joke(state: Joke, ctx: NodeContext) -> Result<Update<Joke>> {
     let model = ScriptedModel::new([Message::ai(format!("joke on {}", state.topic)).with_id("joke-1")]);
-    let joke = ctx.chat(model).tags(["joke"]).invoke(&Messages::from(["joke"])).await?;
+    let joke = ctx.chat(model).tags(["joke"]).invoke("joke").await?;
     Ok(Joke::update().joke(joke.text().into_owned()))
 }
 
 async fn write_poem(state: Joke, ctx: NodeContext) -> Result<Update<Joke>> {
     let model = ScriptedModel::new([Message::ai(format!("poem on {}", state.topic)).with_id("poem-1")]);
-    let poem = ctx.chat(model).tags(["poem"]).invoke(&Messages::from(["poem"])).await?;
+    let poem = ctx.chat(model).tags(["poem"]).invoke("poem").await?;
     let silent = ScriptedModel::new([Message::ai("never streamed").with_id("silent-1")]);
-    ctx.chat(silent).tags(["nostream"]).invoke(&Messages::from(["x"])).await?;
+    ctx.chat(silent).tags(["nostream"]).invoke("x").await?;
     Ok(Joke::update().topic(poem.text().into_owned()))
 }
 

@@ -1,6 +1,6 @@
 //! A model asks for a tool in pieces, as providers stream it; the tool answers, and the model goes on.
 
-use eddyline_engine::message::{Role, ToolCall, ToolCallChunk};
+use eddyline_engine::message::{Role, ToolCallChunk};
 use eddyline_engine::prelude::*;
 
 use crate::models::ScriptedModel;
@@ -25,19 +25,16 @@ async fn agent(state: MessagesState, ctx: NodeContext) -> Result<Update<Messages
 }
 
 async fn action(state: MessagesState) -> Update<MessagesState> {
-    let calls = state.messages.last().map(Message::tool_calls).unwrap_or_default();
-    MessagesState::update().messages(calls.iter().map(get_weather))
+    MessagesState::update().messages(state.messages.asked_tools().iter().map(get_weather))
 }
 
 fn get_weather(call: &ToolCall) -> Message {
     let city = call.args.get("city").and_then(Value::as_str).unwrap_or_default();
-    let id = call.id.as_deref().unwrap_or_default();
-    Message::tool(format!("sunny in {city}"), id).with_name(&call.name).with_id("tool-1")
+    Message::answer(call, format!("sunny in {city}")).with_id("tool-1")
 }
 
 fn asks_for_a_tool(state: MessagesState) -> &'static str {
-    let asks = state.messages.last().is_some_and(|message| !message.tool_calls().is_empty());
-    if asks { "action" } else { END }
+    if state.messages.asked_tools().is_empty() { END } else { "action" }
 }
 
 /// The graph.

@@ -1,31 +1,20 @@
 //! An agent by hand: a model that may ask for tools, the tools, and a way back to the model.
 
-use eddyline_engine::message::{Role, ToolCall};
-use eddyline_engine::model::ToolSpec;
+use eddyline_engine::message::Role;
 use eddyline_engine::prelude::*;
 
 use crate::models::ScriptedModel;
 
 /// What `search` takes.
-#[derive(Deserialize, JsonSchema)]
+#[view]
 struct Search {
     /// What to look for.
     query: String,
 }
 
-/// What the model is told of `search`.
-fn search_spec() -> ToolSpec {
-    ToolSpec {
-        name: "search".into(),
-        description: "Looks something up.".to_owned(),
-        parameters: schemars::schema_for!(Search).to_value(),
-    }
-}
-
 async fn search(call: &ToolCall) -> Result<Message> {
-    let Search { query } = serde_json::from_value(call.args.clone().into())?;
-    let id = call.id.as_deref().unwrap_or_default();
-    Ok(Message::tool(format!("found {query}"), id).with_name(&call.name))
+    let Search { query } = call.read()?;
+    Ok(Message::answer(call, format!("found {query}")))
 }
 
 /// Asks for one search, and is done once it has the result.
@@ -39,21 +28,21 @@ fn scripted(messages: &[Message]) -> ScriptedModel {
 }
 
 async fn model(state: MessagesState, ctx: NodeContext) -> Result<Update<MessagesState>> {
-    let chat = ctx.chat(scripted(&state.messages)).tools([search_spec()]);
+    let search = ToolSpec::of::<Search>("search", "Looks something up.");
+    let chat = ctx.chat(scripted(&state.messages)).tools([search]);
     Ok(MessagesState::update().messages([chat.invoke(&state.messages).await?]))
 }
 
 async fn tools(state: MessagesState, ctx: NodeContext) -> Result<Update<MessagesState>> {
     let mut results = Vec::new();
-    for call in state.messages.last().map(Message::tool_calls).unwrap_or_default() {
+    for call in state.messages.asked_tools() {
         results.push(ctx.tool(call, |_| search(call)).await?);
     }
     Ok(MessagesState::update().messages(results))
 }
 
 fn next(state: MessagesState) -> &'static str {
-    let asks = state.messages.last().is_some_and(|message| !message.tool_calls().is_empty());
-    if asks { "tools" } else { END }
+    if state.messages.asked_tools().is_empty() { END } else { "tools" }
 }
 
 /// The graph.

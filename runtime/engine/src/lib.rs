@@ -30,7 +30,7 @@ pub mod testing;
 pub mod update;
 mod value;
 
-pub use eddyline_engine_macros::state;
+pub use eddyline_engine_macros::{state, view};
 
 pub use command::{AnyCommand, END, Goto, Interrupt, Overwrite, START, SendTo};
 pub use config::RunConfig;
@@ -52,8 +52,8 @@ pub mod prelude {
     pub use crate::messages_state::MessagesState;
     pub use crate::model::{ChatModel, ToolSpec};
     pub use crate::node::{CachePolicy, Command, NodeContext, RetryPolicy, TimeoutPolicy};
-    pub use crate::state;
     pub use crate::state::{State, Update};
+    pub use crate::{state, view};
     pub use schemars::JsonSchema;
     pub use serde::{Deserialize, Serialize};
     pub use serde_json::{Value, json};

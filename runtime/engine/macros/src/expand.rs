@@ -7,7 +7,7 @@ use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::ext::IdentExt;
 use syn::punctuated::Punctuated;
 use syn::spanned::Spanned;
-use syn::{Attribute, ItemStruct, Path, Token, Type, Visibility};
+use syn::{Attribute, DeriveInput, ItemStruct, Path, Token, Type, Visibility};
 
 use crate::kind::Kind;
 use crate::names;
@@ -26,6 +26,15 @@ pub(crate) fn state(item: &ItemStruct, keys: &[Key], root: &TokenStream) -> Toke
         #item
         #implementation
         #updates
+    }
+}
+
+/// A type that nodes read, and nothing beside it.
+pub(crate) fn view(item: &DeriveInput, root: &TokenStream) -> TokenStream {
+    let derives = derives(&item.attrs, root);
+    quote! {
+        #derives
+        #item
     }
 }
 

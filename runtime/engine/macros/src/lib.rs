@@ -94,6 +94,37 @@ pub fn state(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> pr
     expanded(args.into(), &item.into(), root()).into()
 }
 
+/// Makes a type of a node's own: fewer keys than the state, what a packet carries, the arguments of a tool.
+///
+/// Derives what nodes need to read it and graphs to know its keys (serde and JSON Schema, with `Clone` and
+/// `Debug`), through the one crate that a graph depends on. The same derives by hand do as well, and then
+/// `serde` and `schemars` stand in the manifest.
+///
+/// ```ignore
+/// use eddyline::prelude::*;
+///
+/// #[view]
+/// struct Item {
+///     item: String,
+/// }
+///
+/// async fn work(task: Item) -> Update<Upper> {
+///     Upper::update().out([task.item.to_uppercase()])
+/// }
+/// ```
+#[proc_macro_attribute]
+pub fn view(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    let parsed =
+        parse::args(args.into()).and_then(|()| Ok((syn::parse::<syn::DeriveInput>(item.clone())?, root()?)));
+    match parsed {
+        Ok((item, root)) => expand::view(&item, &root).into(),
+        Err(error) => {
+            let (error, item) = (error.to_compile_error(), TokenStream::from(item));
+            quote!(#error #item).into()
+        }
+    }
+}
+
 /// The whole output for `item`; mistakes become compiler errors in front of it.
 fn expanded(args: TokenStream, item: &TokenStream, root: syn::Result<TokenStream>) -> TokenStream {
     let parsed = parse::args(args).and_then(|()| Ok((parse::structure(item.clone())?, root?)));

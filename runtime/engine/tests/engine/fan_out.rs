@@ -49,7 +49,7 @@ fn a_join_waits_for_both_and_merges_in_path_order() {
     assert_eq!(json!(history[0].checkpoint.seen)["d"], json!({"join:b+c:d": 4}));
 }
 
-#[derive(Serialize, Deserialize, JsonSchema)]
+#[view]
 struct Item {
     item: i64,
 }
