@@ -53,7 +53,7 @@ fn long() -> CompiledGraph<Long> {
 }
 
 fn main() {
-    let steps: i32 = std::env::args().filter_map(|word| word.parse().ok()).next().unwrap_or(200_000);
+    let steps: i32 = std::env::args().find_map(|word| word.parse().ok()).unwrap_or(200_000);
     let limit = u64::try_from(steps).unwrap_or_default() + 2;
     let executor = tokio::runtime::Builder::new_current_thread().build().expect("an executor starts");
     let cycle = cycle::graph().expect("the graph has no mistakes");

@@ -1,6 +1,6 @@
 //! States: which keys a graph has, how writes to them meet, and the updates that nodes return.
 //!
-//! The [`state`](crate::state) attribute implements [`State`] and makes the update type;
+//! The [`state`](macro@crate::state) attribute implements [`State`] and makes the update type;
 //! a graph whose keys are known only at run time lists its [`Field`]s by hand.
 
 use std::borrow::Cow;

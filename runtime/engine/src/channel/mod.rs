@@ -1,6 +1,6 @@
 //! Channels: the cells of a state, one kind a file, and the contract that all of them keep.
 //!
-//! Versions, triggers and the order of writes are not known here; [`pregel`](crate::pregel) knows them.
+//! Versions, triggers and the order of writes are not known here; `pregel` knows them.
 
 mod aggregate;
 mod any_value;

@@ -144,7 +144,7 @@ impl<'a> IntoIterator for &'a Messages {
 
 /// Takes an array of messages, or a single message for a list of one; each as [`Message`] takes it.
 ///
-/// A deserialiser that holds the list itself offers it ([`MESSAGES_TOKEN`]), and nothing is copied.
+/// A deserialiser that holds the list itself offers it, and nothing is copied.
 impl<'de> Deserialize<'de> for Messages {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_newtype_struct(MESSAGES_TOKEN, Whole)

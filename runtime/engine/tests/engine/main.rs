@@ -8,6 +8,7 @@ mod failures;
 mod fan_out;
 mod interrupts;
 mod linear;
+mod models;
 mod properties;
 mod subgraphs;
 mod support;
