@@ -1,10 +1,13 @@
 //! The `eddyline` command: settings to a server, and its end to an exit code.
 
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
-use eddyline::{Server, Settings};
+use eddyline::project::{Mode, Modes};
+use eddyline::{Graph, Server, Settings};
 
 /// A server for agent graphs that speaks the LangGraph API.
 #[derive(Parser)]
@@ -20,6 +23,38 @@ struct Cli {
 enum Command {
     /// Serve the graphs; what happens without a subcommand, too
     Serve(Serve),
+    /// Run a graph and print its events as they come, one a line: the name of the event, then JSON
+    Run(Run),
+    /// Print a graph as Mermaid text
+    Draw(Draw),
+}
+
+/// A graph that runs here and now: no server, no thread, nothing kept.
+#[derive(Args)]
+struct Run {
+    /// The id of the graph, as the server has it
+    graph: String,
+    /// What to give it: JSON
+    #[arg(long, value_name = "JSON", default_value = "{}")]
+    input: String,
+    /// What to print of it; may stand several times
+    #[arg(long = "stream", value_name = "MODE", default_value = "updates")]
+    modes: Vec<Mode>,
+    /// Print what happens in nested graphs too
+    #[arg(long)]
+    subgraphs: bool,
+    /// How many supersteps it may take
+    #[arg(long, value_name = "N")]
+    recursion_limit: Option<u64>,
+}
+
+#[derive(Args)]
+struct Draw {
+    /// The id of the graph, as the server has it
+    graph: String,
+    /// How many levels of nested graphs to open
+    #[arg(long, value_name = "LEVELS", default_value_t = 0)]
+    depth: usize,
 }
 
 #[derive(Args)]
@@ -59,7 +94,14 @@ impl Serve {
 }
 
 fn main() -> ExitCode {
-    match serve(Cli::parse()) {
+    let cli = Cli::parse();
+    let done = match cli.command {
+        Some(Command::Run(run)) => run.run(),
+        Some(Command::Draw(draw)) => draw.draw(),
+        Some(Command::Serve(serve)) => serve.serve(),
+        None => cli.serve.serve(),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -68,13 +110,49 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(cli: Cli) -> anyhow::Result<()> {
-    let serve = match cli.command {
-        Some(Command::Serve(serve)) => serve,
-        None => cli.serve,
-    };
-    let server = Server::new(serve.settings()?);
-    let server =
-        eddyline::graphs::all()?.into_iter().fold(server, |server, (id, graph)| server.graph(id, graph));
-    Ok(server.run()?)
+/// The graph of this id; the error lists those that there are.
+fn graph(id: &str) -> anyhow::Result<Graph> {
+    let graphs = eddyline::graphs::all()?;
+    let ids: Vec<&str> = graphs.iter().map(|(id, _)| *id).collect();
+    let unknown = || anyhow::anyhow!("there is no graph `{id}`; there are {}", ids.join(", "));
+    graphs.iter().find(|(known, _)| *known == id).map(|(_, graph)| graph.clone()).ok_or_else(unknown)
+}
+
+impl Run {
+    fn run(self) -> anyhow::Result<()> {
+        let input = serde_json::from_str(&self.input).context("the input is not JSON")?;
+        let mut run = eddyline::runtime::stream_json(&graph(&self.graph)?, input)
+            .modes(self.modes.into_iter().collect::<Modes>());
+        if self.subgraphs {
+            run = run.subgraphs();
+        }
+        if let Some(limit) = self.recursion_limit {
+            run = run.recursion_limit(limit);
+        }
+        let mut out = std::io::stdout().lock();
+        let print = async {
+            while let Some(event) = run.next().await {
+                let event = event?;
+                writeln!(out, "{} {}", event.name(), event.data.payload())?;
+            }
+            anyhow::Ok(())
+        };
+        tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(print)
+    }
+}
+
+impl Draw {
+    fn draw(self) -> anyhow::Result<()> {
+        let text = graph(&self.graph)?.mermaid(self.depth);
+        Ok(std::io::stdout().write_all(text.as_bytes())?)
+    }
+}
+
+impl Serve {
+    fn serve(self) -> anyhow::Result<()> {
+        let server = Server::new(self.settings()?);
+        let server =
+            eddyline::graphs::all()?.into_iter().fold(server, |server, (id, graph)| server.graph(id, graph));
+        Ok(server.run()?)
+    }
 }

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use eddyline_engine::ids::Timestamp;
 use eddyline_engine::local::{Invocation, Surroundings};
-use eddyline_engine::{AnyCommand, CompiledGraph, RunError, State, Update};
+use eddyline_engine::{AnyCommand, CompiledGraph, Graph, RunError, State, Update};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::clock::{Clock, SystemClock};
@@ -61,6 +62,13 @@ impl<S: State> RunHere<S> for CompiledGraph<S> {
     fn resume(&self, command: impl Into<AnyCommand>) -> Invocation<S> {
         self.command(command.into(), Arc::new(Machine::default()))
     }
+}
+
+/// Runs a graph right here whose state is known only at run time, such as one that was registered by its id.
+///
+/// It goes on as it is polled; dropping it stops it.
+pub fn stream_json(graph: &Graph, input: Value) -> Invocation<Value> {
+    graph.run_any(input, Arc::new(Machine::default()))
 }
 
 /// The machine's clock, its randomness, and timers that need no executor.

@@ -22,24 +22,27 @@ pub(super) struct Attempts {
     pub(super) level: Arc<LevelEnv>,
     pub(super) cells: Arc<Cells>,
     pub(super) task: Planned,
-    pub(super) scratch: Scratch,
+    pub(super) scratch: Arc<Mutex<Scratch>>,
     pub(super) handles: Option<(Key, Failure)>,
 }
 
 impl Attempts {
-    /// Runs the task until it succeeds, pauses, or has failed for good.
-    pub(super) async fn run(mut self) -> Ended {
+    /// Runs the task until it succeeds, pauses, or has failed for good; its place goes with the end.
+    pub(super) async fn run(self, place: usize) -> (usize, Ended) {
+        (place, self.end().await)
+    }
+
+    async fn end(&self) -> Ended {
         let spec = &self.graph.0.nodes[self.task.node];
         let host = self.level.host.clone();
-        let scratch = Arc::new(Mutex::new(std::mem::take(&mut self.scratch)));
         let first_attempt = host.now();
         let mut attempt = 1;
         loop {
-            lock(&scratch).rewind(host.now());
+            lock(&self.scratch).rewind(host.now());
             let env = TaskEnv {
                 info: self.task.info.clone(),
                 level: self.level.clone(),
-                scratch: scratch.clone(),
+                scratch: self.scratch.clone(),
                 attempt,
                 first_attempt,
                 output_is_progress: spec.timeout.idle.is_some() && !spec.timeout.heartbeat_only,
@@ -62,7 +65,7 @@ impl Attempts {
             let ended = if limit.is_none() && spec.timeout.idle.is_none() {
                 started.await.0
             } else {
-                self.within(limit, spec.timeout.idle, &scratch, started.map(|end| end.0)).await
+                self.within(limit, spec.timeout.idle, started.map(|end| end.0)).await
             };
             let Err(error) = &ended.result else { return ended };
             let policy = spec.retry.iter().find(|policy| policy.applies(error));
@@ -77,7 +80,6 @@ impl Attempts {
         &self,
         run: Option<Duration>,
         idle: Option<Duration>,
-        scratch: &Mutex<Scratch>,
         attempt: impl Future<Output = Ended> + Unpin,
     ) -> Ended {
         let host = &self.level.host;
@@ -85,7 +87,7 @@ impl Attempts {
         let mut attempt = attempt;
         loop {
             let now = host.now();
-            let silent_since = lock(scratch).progress;
+            let silent_since = lock(&self.scratch).progress;
             let left = |limit: Option<Duration>, since: Timestamp| {
                 limit.map(|limit| limit.saturating_sub(elapsed(since, now)))
             };

@@ -1,6 +1,6 @@
 //! One superstep: tasks set loose, their writes gathered and applied.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use futures_util::StreamExt;
 use futures_util::future::{BoxFuture, Either, select};
@@ -160,10 +160,10 @@ impl Level {
             level: env.clone(),
             cells: self.cells.clone(),
             task: slot.task.clone(),
-            scratch: self.scratch(&slot.task),
+            scratch: Arc::new(Mutex::new(self.scratch(&slot.task))),
             handles: slot.handles.clone(),
         };
-        Box::pin(async move { (index, attempts.run().await) })
+        Box::pin(attempts.run(index))
     }
 
     /// The answers that the task has: those stored, and one more from a resume map.

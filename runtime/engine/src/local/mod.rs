@@ -106,6 +106,17 @@ impl<S> CompiledGraph<S> {
     }
 }
 
+impl Graph {
+    /// A run with an input whose shape is known only now, as a graph without the type of its state takes it.
+    pub fn run_any(
+        &self,
+        input: impl Into<Shared>,
+        surroundings: Arc<dyn Surroundings>,
+    ) -> Invocation<Value> {
+        Invocation::new(self.clone(), Ok(RunInput::Value(input.into())), surroundings)
+    }
+}
+
 impl<S> Invocation<S> {
     fn new(graph: Graph, input: Result<RunInput, Failure>, surroundings: Arc<dyn Surroundings>) -> Self {
         let plan = Plan {

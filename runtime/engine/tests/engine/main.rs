@@ -4,6 +4,7 @@
 #![allow(clippy::needless_pass_by_value, clippy::unused_async, reason = "nodes and routes own their state")]
 #![allow(clippy::items_after_statements, reason = "a node stands beside the graph that it is for")]
 
+mod drawing;
 mod failures;
 mod fan_out;
 mod interrupts;
