@@ -65,6 +65,7 @@ pub use server::Server;
 
 /// What a program that writes graphs and runs them imports: one line.
 pub mod prelude {
+    pub use eddyline_engine::local::Memory;
     pub use eddyline_engine::prelude::*;
     pub use eddyline_engine::project::{Data, Mode};
     pub use eddyline_runtime::RunHere;

@@ -164,7 +164,7 @@ impl<E: std::error::Error + Send + Sync + 'static> From<E> for NodeError {
 pub type Result<T, E = NodeError> = std::result::Result<T, E>;
 
 /// Why a run did not reach an end or a pause.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum RunError {
     /// The run took as many supersteps as it may.
@@ -257,6 +257,13 @@ pub enum RunError {
     },
 }
 
+/// The text, because this is what a program prints whose `main` returns the error.
+impl fmt::Debug for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {self}", self.code())
+    }
+}
+
 impl RunError {
     pub(crate) fn value_error(message: impl Into<String>) -> Self {
         Self::Invalid { class: "ValueError", message: message.into() }
@@ -341,4 +348,10 @@ impl RunError {
     pub(crate) fn unreadable(node: &str, error: &ReadError) -> NodeError {
         NodeError::visible("ValueError", format!("node `{node}` cannot read its input: {error}"))
     }
+}
+
+/// What a panic said, as far as it said it in words.
+pub(crate) fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default()
 }

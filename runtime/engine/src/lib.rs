@@ -54,8 +54,6 @@ pub mod prelude {
     pub use crate::node::{CachePolicy, Command, NodeContext, RetryPolicy, TimeoutPolicy};
     pub use crate::state::{State, Update};
     pub use crate::{state, view};
-    pub use schemars::JsonSchema;
-    pub use serde::{Deserialize, Serialize};
     pub use serde_json::{Value, json};
 }
 

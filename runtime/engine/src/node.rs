@@ -15,8 +15,8 @@ use crate::pregel::Ended;
 use crate::value::{Key, Shared};
 
 pub use context::{ExecutionInfo, NodeContext, ToolStream};
-pub(crate) use context::{ResumeOnce, Scratch, TaskEnv, lock};
-pub(crate) use function::schema_of;
+pub(crate) use context::{Pulse, ResumeOnce, Scratch, TaskEnv, lock};
+pub(crate) use function::{ANONYMOUS, schema_of};
 pub use function::{Destinations, IntoNode, IntoRoute, NodeBody, Route};
 pub(crate) use output::Returned;
 pub use output::{Command, IntoOutput, Output};

@@ -6,7 +6,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
-use crate::checkpoint::{Metadata, Saved};
+use crate::checkpoint::{Metadata, PendingWrite, Saved};
 use crate::command::Interrupt;
 use crate::driver::note;
 use crate::error::RunError;
@@ -161,19 +161,20 @@ pub(crate) fn take_back(
 ) -> Result<(), RunError> {
     let rows = |task: Uuid| -> WriteList {
         let rows = saved.writes.iter().filter(|row| row.task == task);
-        rows.map(|row| (row.channel.clone(), row.value.clone())).collect()
+        let settled = |row: &PendingWrite| cells.settle(program, &row.channel, row.value.clone());
+        rows.map(|row| (row.channel.clone(), settled(row))).collect()
     };
     let null: Vec<(Key, Shared)> = rows(NULL_TASK);
-    if null.iter().any(|(channel, _)| !reserved::is_reserved(channel)) {
-        let input =
-            TaskWrites { path: &TaskPath::Input, node: None, triggers: &[], triggered: false, writes: &null };
-        apply(program, cells, &mut [input], new_id)?;
-    }
     let finished: Vec<(&Planned, WriteList)> = tasks
         .iter()
         .map(|task| (task, rows(task.info.id)))
         .filter(|(_, rows)| rows.iter().any(|(channel, _)| !reserved::is_fate(channel)))
         .collect();
+    if null.iter().any(|(channel, _)| !reserved::is_reserved(channel)) {
+        let input =
+            TaskWrites { path: &TaskPath::Input, node: None, triggers: &[], triggered: false, writes: &null };
+        apply(program, cells, &mut [input], new_id)?;
+    }
     let mut writes: Vec<TaskWrites<'_>> = finished
         .iter()
         .map(|(task, rows)| TaskWrites {

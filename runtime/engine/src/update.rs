@@ -110,7 +110,10 @@ impl Hand<'_> {
                 Err(RunError::value_error("Cannot apply multiple updates when clearing state"))
             }
             (None, Some(AS_END)) => self.clear(),
-            (_, Some(AS_COPY)) => self.copy(),
+            (None, Some(AS_COPY)) => self.copy(),
+            (Some(_), Some(AS_COPY)) => Err(RunError::invalid_update(
+                "a copy takes no values: update the copy in a superstep of its own",
+            )),
             (None, None) => {
                 let cells = self.cells()?;
                 Ok((None, self.checkpoint(cells, Source::Update, self.base_id())))
@@ -170,22 +173,26 @@ impl Hand<'_> {
     fn clear(&self) -> Result<Superstep, RunError> {
         let mut cells = self.empty_cells();
         let tasks = self.tasks(&cells);
+        let stored: &[PendingWrite] = self.base.saved.as_ref().map_or(&[], |saved| &saved.writes);
         if let Some(saved) = &self.base.saved {
-            take_back(&self.graph.0, &mut cells, saved, &tasks, &mut || self.stamps.new_id())?;
+            take_back(&self.graph.0, &mut cells, saved, &[], &mut || self.stamps.new_id())?;
         }
-        let rest: Vec<Planned> = self
-            .tasks(&cells)
-            .into_iter()
-            .filter(|task| tasks.iter().any(|t| t.info.id == task.info.id))
-            .collect();
-        let mut writes: Vec<TaskWrites<'_>> = rest
+        let outputs: Vec<WriteList> = tasks
             .iter()
-            .map(|task| TaskWrites {
+            .map(|task| {
+                let rows = stored.iter().filter(|row| row.task == task.info.id);
+                rows.map(|row| (row.channel.clone(), row.value.clone())).collect()
+            })
+            .collect();
+        let mut writes: Vec<TaskWrites<'_>> = tasks
+            .iter()
+            .zip(&outputs)
+            .map(|(task, writes)| TaskWrites {
                 path: &task.info.path,
                 node: Some(task.node),
                 triggers: task.triggers(&self.graph.0),
                 triggered: true,
-                writes: &[],
+                writes,
             })
             .collect();
         apply(&self.graph.0, &mut cells, &mut writes, &mut || self.stamps.new_id())?;

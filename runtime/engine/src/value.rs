@@ -146,6 +146,18 @@ impl From<Value> for Shared {
     }
 }
 
+macro_rules! from_plain {
+    ($($plain:ty),*) => {
+        $(impl From<$plain> for Shared {
+            fn from(value: $plain) -> Self {
+                Value::from(value).into()
+            }
+        })*
+    };
+}
+
+from_plain!(&str, String, bool, i64, f64);
+
 impl From<Message> for Shared {
     fn from(message: Message) -> Self {
         Self::of(Form::Message(message))

@@ -57,6 +57,10 @@ impl Channel for Aggregate {
         self.value.clone()
     }
 
+    fn settle(&self, value: Shared) -> Shared {
+        self.reducer.settle(value)
+    }
+
     fn restore(&mut self, value: &Shared) {
         self.value = Some(self.reducer.settle(value.clone()));
     }

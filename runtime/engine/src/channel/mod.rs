@@ -55,6 +55,11 @@ pub(crate) trait Channel: Debug + Send + Sync {
     /// What a checkpoint keeps of the cell.
     fn checkpoint(&self) -> Option<Shared>;
 
+    /// Gives a value that was stored the form in which the cell holds it.
+    fn settle(&self, value: Shared) -> Shared {
+        value
+    }
+
     /// Takes back what a checkpoint kept.
     fn restore(&mut self, value: &Shared);
 

@@ -1,7 +1,8 @@
 //! How two values of one key become one.
 
-use std::any::type_name;
+use std::any::{Any, type_name};
 use std::fmt;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -9,6 +10,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Number, Value};
 
 use super::NewId;
+use crate::command::overwritten;
 use crate::error::RunError;
 use crate::message::{MessageError, Messages, add_messages};
 use crate::value::{Key, Shared};
@@ -61,8 +63,10 @@ impl Reducer {
         let merge = move |left: &Shared, right: &Shared| {
             let read =
                 |value: &Shared| value.read::<T>().map_err(|error| ReduceError::value(error.to_string()));
-            Shared::new(merge(read(left)?, read(right)?))
-                .map_err(|error| ReduceError::value(error.to_string()))
+            let (left, right) = (read(left)?, read(right)?);
+            let merged = std::panic::catch_unwind(AssertUnwindSafe(|| merge(left, right)));
+            let merged = merged.map_err(|panic| ReduceError::panicked(&*panic))?;
+            Shared::new(merged).map_err(|error| ReduceError::value(error.to_string()))
         };
         Self { name: type_name::<F>().into(), zero: None, merge: Merge::Custom(Arc::new(merge)) }
     }
@@ -85,7 +89,8 @@ impl Reducer {
     /// Gives a value that did not come through the reducer the form that the reducer would give it.
     pub(crate) fn settle(&self, value: Shared) -> Shared {
         match self.merge {
-            Merge::Messages if value.messages().is_none() => {
+            // What is to be merged or to replace stays as it was written.
+            Merge::Messages if value.messages().is_none() && overwritten(&value).is_none() => {
                 value.read::<Messages>().map_or(value, Shared::from)
             }
             _ => value,
@@ -145,6 +150,7 @@ fn add(left: &Shared, right: &Shared) -> Result<Shared, ReduceError> {
         (a, b) => Err(ReduceError {
             class: "TypeError".into(),
             message: format!("cannot add {} and {}", kind(a), kind(b)),
+            panicked: false,
         }),
     }
 }
@@ -180,24 +186,34 @@ impl fmt::Debug for Reducer {
 pub struct ReduceError {
     class: Key,
     message: String,
+    panicked: bool,
 }
 
 impl ReduceError {
     fn value(message: String) -> Self {
-        Self { class: "ValueError".into(), message }
+        Self { class: "ValueError".into(), message, panicked: false }
     }
 
     fn mismatch(found: &Value) -> Self {
-        Self { class: "TypeError".into(), message: format!("expected a list, found {}", kind(found)) }
+        let message = format!("expected a list, found {}", kind(found));
+        Self { class: "TypeError".into(), message, panicked: false }
+    }
+
+    fn panicked(panic: &(dyn Any + Send)) -> Self {
+        Self { class: "ReducerPanicked".into(), message: crate::error::panic_text(panic), panicked: true }
     }
 
     pub(crate) fn at(&self, key: &Key) -> RunError {
+        if self.panicked {
+            let message = format!("the reducer of key `{key}`: {}", self.message);
+            return RunError::Panicked { message };
+        }
         RunError::Reducer { class: self.class.clone(), key: key.clone(), message: self.message.clone() }
     }
 }
 
 impl From<MessageError> for ReduceError {
     fn from(error: MessageError) -> Self {
-        Self { class: error.class().into(), message: error.to_string() }
+        Self { class: error.class().into(), message: error.to_string(), panicked: false }
     }
 }

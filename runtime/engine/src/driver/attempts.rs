@@ -12,7 +12,7 @@ use crate::error::NodeError;
 use crate::fact::Failure;
 use crate::graph::Graph;
 use crate::ids::Timestamp;
-use crate::node::{Attempt, AttemptEnd, NodeContext, Scratch, TaskEnv, lock};
+use crate::node::{Attempt, AttemptEnd, NodeContext, Pulse, Scratch, TaskEnv, lock};
 use crate::pregel::{Cells, Ended, Planned, Run, run};
 use crate::value::Key;
 
@@ -36,6 +36,9 @@ impl Attempts {
         let spec = &self.graph.0.nodes[self.task.node];
         let host = self.level.host.clone();
         let first_attempt = host.now();
+        let listens = spec.timeout.idle.is_some() && !spec.timeout.heartbeat_only;
+        let outer = self.level.pulse.clone();
+        let pulse = Arc::new(Pulse::new(self.scratch.clone(), listens, outer));
         let mut attempt = 1;
         loop {
             lock(&self.scratch).rewind(host.now());
@@ -45,7 +48,7 @@ impl Attempts {
                 scratch: self.scratch.clone(),
                 attempt,
                 first_attempt,
-                output_is_progress: spec.timeout.idle.is_some() && !spec.timeout.heartbeat_only,
+                pulse: pulse.clone(),
                 handles: self.handles.clone(),
             };
             let work = run(Run {

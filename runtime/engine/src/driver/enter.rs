@@ -49,8 +49,9 @@ impl Level {
         match input {
             RunInput::Value(value) => self.begin(value).await,
             // A command to an empty thread is applied above and is then the input, as in LangGraph.
-            RunInput::Command(command) => {
-                let update = command.update.unwrap_or_default();
+            RunInput::Command(AnyCommand { update, goto, .. }) => {
+                let update = update.unwrap_or_default();
+                self.entry_control = self.control(&goto);
                 self.begin(update.into_iter().collect::<crate::value::Object>().into()).await
             }
             RunInput::Nothing => Err(RunError::empty_input("Received no input for __start__")),
@@ -104,8 +105,11 @@ impl Level {
             self.head = self.host.new_checkpoint_id(-2);
             return false;
         };
-        let Saved { checkpoint, metadata, writes, .. } = saved;
+        let Saved { checkpoint, metadata, mut writes, .. } = saved;
         let cells = Cells::restore(self.program(), &checkpoint);
+        for row in &mut writes {
+            row.value = cells.settle(self.program(), &row.channel, row.value.clone());
+        }
         self.cells = Arc::new(cells);
         self.step = metadata.step + 1;
         self.head = checkpoint.id;
@@ -125,14 +129,7 @@ impl Level {
             return Err(RunError::empty_input("Received empty Command input"));
         }
         let mut writes: WriteList = Vec::new();
-        for goto in &command.goto {
-            writes.push(match goto {
-                Goto::Send(send) => (SENDS.into(), send.clone().into()),
-                Goto::Node(name) => {
-                    (format!("branch:to:{name}").into(), Value::from(crate::command::START).into())
-                }
-            });
-        }
+        writes.extend(self.control(&command.goto));
         if let Some(answer) = &command.resume {
             let answer = self.answer(answer, stance.superseded)?;
             writes.extend(answer.map(|answer| (reserved::RESUME.into(), answer)));
@@ -146,6 +143,15 @@ impl Level {
         self.pending.retain(|row| row.task != NULL_TASK);
         self.pending.extend(rows);
         Ok(writes)
+    }
+
+    /// The writes that go where a command points.
+    fn control(&self, goto: &[Goto]) -> WriteList {
+        let write = |goto: &Goto| match goto {
+            Goto::Send(send) => (SENDS.into(), send.clone().into()),
+            Goto::Node(name) => (self.program().route_to(name), Value::from(crate::command::START).into()),
+        };
+        goto.iter().map(write).collect()
     }
 
     /// A map of answers goes to the tasks that it names; any other answer goes to whoever asks first.
@@ -270,14 +276,11 @@ impl Level {
         let Stance { forks, time_travel, loaded, .. } = stance;
         if forks {
             self.pending.retain(|row| &*row.channel != reserved::INTERRUPT);
-            let null_rows: Vec<PendingWrite> =
-                self.pending.iter().filter(|row| row.task == NULL_TASK).cloned().collect();
             self.replay_before = Some(self.head);
             let (step, parent) = (self.step, self.parent);
             // A fork is the same state once more: what changed last is not known to it.
             Arc::make_mut(&mut self.cells).updated = None;
             let (tasks, verdict) = self.advance(Source::Fork, Vec::new(), &[]).await?;
-            self.saver.save(self.head, null_rows, None, Outcome::Continue).await?;
             self.tell(|| Body::Values(self.output())).await;
             self.tell_checkpoint(&tasks, self.metadata(Source::Fork, step), parent, false).await;
             return Ok((tasks, verdict));

@@ -16,8 +16,8 @@ use crate::fact::{Body, CheckpointFact, Fact};
 use crate::graph::program::{ChannelIx, NodeIx, Program};
 use crate::graph::{Graph, Persistence};
 use crate::host::Host;
-use crate::node::ResumeOnce;
-use crate::pregel::{Cells, Planned, Planner};
+use crate::node::{Pulse, ResumeOnce};
+use crate::pregel::{Cells, Planned, Planner, WriteList};
 use crate::value::{Key, Object};
 
 /// A graph that runs: its state, where it stands, and what surrounds it.
@@ -45,6 +45,8 @@ pub(super) struct Level {
     pub(super) pending: Vec<PendingWrite>,
     pub(super) resume: Arc<ResumeOnce>,
     pub(super) resume_map: Option<Arc<Map<String, Value>>>,
+    /// Where a command that is the input goes beside the graph's entry.
+    pub(super) entry_control: WriteList,
     /// Told to nested graphs in the first superstep.
     pub(super) resuming: Option<bool>,
     pub(super) replay_before: Option<Uuid>,
@@ -59,6 +61,8 @@ pub(super) struct Around {
     pub(super) resume_map: Option<Arc<Map<String, Value>>>,
     pub(super) resuming: Option<bool>,
     pub(super) replay_before: Option<Uuid>,
+    /// The task that runs this graph, and those around it.
+    pub(super) pulse: Option<Arc<Pulse>>,
 }
 
 /// Whether and how to go on.
@@ -90,7 +94,7 @@ impl Level {
 
     pub(super) fn nested(call: Call) -> (Self, RunInput) {
         let ns = call.ns();
-        let Call { graph, input, level, task, retry, .. } = call;
+        let Call { graph, input, level, task, retry, pulse, .. } = call;
         let mut parents = (*level.parents).clone();
         parents.push((level.ns.clone(), level.checkpoint_id));
         let around = Around {
@@ -98,6 +102,7 @@ impl Level {
             resume_map: level.resume_map.clone(),
             resuming: if retry { Some(true) } else { level.resuming },
             replay_before: level.replay_before,
+            pulse: Some(pulse),
         };
         let keeps = level.keeps && graph.0.persistence != Persistence::Never;
         let mut stored = (*level.config.stored_metadata).clone();
@@ -134,6 +139,7 @@ impl Level {
             pending: Vec::new(),
             resume: Arc::new(ResumeOnce::new(None, around.resume.clone())),
             resume_map: around.resume_map.clone(),
+            entry_control: Vec::new(),
             resuming: None,
             replay_before: None,
             replaying: false,
@@ -320,6 +326,13 @@ impl Level {
         }
     }
 
+    /// A nested graph that goes on is a sign of life of the tasks around it.
+    pub(super) fn pulse(&self) {
+        if let Some(pulse) = &self.around.pulse {
+            pulse.beat(&*self.host);
+        }
+    }
+
     /// What the tasks of the next superstep share.
     pub(super) fn env(&mut self) -> Arc<LevelEnv> {
         Arc::new(LevelEnv {
@@ -334,6 +347,7 @@ impl Level {
             resuming: self.resuming.take(),
             replay_before: self.replay_before.take(),
             keeps: self.saver.keeps(),
+            pulse: self.around.pulse.clone(),
         })
     }
 }

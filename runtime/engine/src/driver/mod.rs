@@ -27,7 +27,7 @@ use crate::fact::TaskInfo;
 use crate::graph::{Graph, Persistence};
 use crate::host::Host;
 use crate::ids::{NS_SEPARATOR, recast_ns};
-use crate::node::ResumeOnce;
+use crate::node::{Pulse, ResumeOnce};
 use crate::value::{Key, Object, Shared};
 
 use level::Level;
@@ -74,8 +74,7 @@ pub fn drive(
         match AssertUnwindSafe(level.run(input)).catch_unwind().await {
             Ok(end) => end.into_finished(),
             Err(panic) => {
-                let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-                let message = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+                let message = crate::error::panic_text(&*panic);
                 LevelEnd::failed(RunError::Panicked { message }).into_finished()
             }
         }
@@ -103,6 +102,8 @@ pub(crate) struct LevelEnv {
     pub(crate) replay_before: Option<Uuid>,
     /// Whether nested graphs may keep checkpoints.
     pub(crate) keeps: bool,
+    /// The tasks around this graph.
+    pub(crate) pulse: Option<Arc<Pulse>>,
 }
 
 /// A graph called from inside a task.
@@ -115,6 +116,8 @@ pub(crate) struct Call {
     pub(crate) index: usize,
     /// The task is tried again: the graph goes on where it stopped.
     pub(crate) retry: bool,
+    /// The task, as what its graph does keeps it alive.
+    pub(crate) pulse: Arc<Pulse>,
 }
 
 impl Call {

@@ -91,7 +91,7 @@ impl Saver {
     pub(super) async fn finish(&mut self, head: Uuid, outcome: Outcome) -> Result<(), RunError> {
         self.settle().await?;
         // A nested graph that ended well leaves nothing: its node's writes say it all.
-        let nested_and_done = !self.ns.is_empty() && outcome == Outcome::Done;
+        let nested_and_done = self.ns.contains(':') && outcome == Outcome::Done;
         if self.durability != Some(Durability::Exit) || nested_and_done {
             return Ok(());
         }

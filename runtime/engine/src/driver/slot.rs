@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use serde_json::Value;
+
 use super::level::Level;
 use crate::checkpoint::PendingWrite;
-use crate::command::Interrupt;
+use crate::command::{Interrupt, SendTo};
 use crate::fact::{Body, Failure, TaskEnd};
+use crate::graph::program::Program;
 use crate::pregel::{Planned, WriteList, reserved};
 use crate::value::{Key, Object, Shared};
 
@@ -43,7 +46,7 @@ impl Level {
                 task: slot.task.info.id,
                 index: reserved::slot(channel).unwrap_or_else(|| i32::try_from(place).unwrap_or(i32::MAX)),
                 channel: channel.clone(),
-                value: value.clone(),
+                value: without_untracked(program, value),
                 path: path.clone(),
             })
             .collect();
@@ -79,5 +82,19 @@ impl Level {
             if shown.restored { Body::TaskRestored(end) } else { Body::TaskFinished(end) }
         })
         .await;
+    }
+}
+
+/// A packet without the keys that are never stored; any other value as it is.
+fn without_untracked(program: &Program, value: &Shared) -> Shared {
+    let untracked = |key: &str| program.index.get(key).is_some_and(|ix| !program.channels[*ix].tracked);
+    let Some(send) = value.send() else { return value.clone() };
+    match send.args.json() {
+        Value::Object(map) if map.keys().any(|key| untracked(key)) => {
+            let kept = map.iter().filter(|(key, _)| !untracked(key));
+            let args: Value = kept.map(|(key, value)| (key.clone(), value.clone())).collect();
+            SendTo { args: args.into(), ..send.clone() }.into()
+        }
+        _ => value.clone(),
     }
 }

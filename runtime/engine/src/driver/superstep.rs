@@ -15,6 +15,7 @@ use crate::checkpoint::{Outcome, PendingWrite, Source};
 use crate::command::{AnyCommand, Interrupt};
 use crate::error::{Kind, NodeError, RunError};
 use crate::fact::{Body, Failure};
+use crate::graph::program::START_NODE;
 use crate::host::CacheKey;
 use crate::node::Scratch;
 use crate::pregel::{Ended, Planned, TaskWrites, WriteList, apply, mark_finished, reserved};
@@ -96,15 +97,15 @@ impl Level {
     fn cache_key(&self, slot: &Slot) -> Option<CacheKey> {
         let spec = &self.program().nodes[slot.task.node];
         let hash = spec.cache.as_ref()?.hash(&slot.task.info.input);
-        let graph = self.graph.name().unwrap_or(&self.config.graph_name);
-        Some(CacheKey { node: format!("{graph}|{}", spec.name).into(), hash })
+        // Nodes of one name are different nodes in different graphs.
+        Some(CacheKey { node: format!("{}|{}", self.program().id, spec.name).into(), hash })
     }
 
     async fn take_from_cache(&mut self, slots: &mut [Slot]) -> Result<(), RunError> {
         for slot in slots.iter_mut().filter(|slot| slot.writes.is_none()) {
             let Some(key) = self.cache_key(slot) else { continue };
             let Some(cached) = self.host.cached(key).await else { continue };
-            slot.writes = Some(from_cache(&cached));
+            slot.writes = Some(self.from_cache(&cached));
             slot.restored = true;
             let rows = self.rows(slot);
             self.saver.save(self.head, rows, None, Outcome::Continue).await?;
@@ -139,11 +140,9 @@ impl Level {
             };
             let Some((index, ended)) = ended else { return Ok(gathered) };
             self.take_in(slots, index, ended, &mut gathered).await;
-            if gathered.failed.is_some() || gathered.command.is_some() {
+            if gathered.failed.is_some() {
                 drop(running);
-                if gathered.failed.is_some() {
-                    gathered.unsaved.extend(self.cancel_rest(slots));
-                }
+                gathered.unsaved.extend(self.cancel_rest(slots));
                 return Ok(gathered);
             }
             let more = !running.is_empty() || slots[next..].iter().any(|slot| slot.writes.is_none());
@@ -186,10 +185,14 @@ impl Level {
 
     /// What the end of one task means for the superstep.
     async fn take_in(&self, slots: &mut Vec<Slot>, index: usize, ended: Ended, gathered: &mut Gathered) {
+        self.pulse();
         let Ended { mut writes, output, result } = ended;
         let node = slots[index].task.node;
         let error = match result {
             Ok(()) => {
+                if node == START_NODE {
+                    writes.extend(self.entry_control.iter().cloned());
+                }
                 mark_finished(&mut writes);
                 slots[index].writes = Some(writes);
                 self.put_in_cache(&slots[index]);
@@ -213,7 +216,10 @@ impl Level {
                 gathered.unsaved.extend(self.rows(&slots[index]));
                 gathered.waiting.extend(interrupts);
             }
-            Kind::Parent(command) => gathered.command = Some(command),
+            Kind::Parent(command) => {
+                slots[index].writes = Some(Vec::new());
+                gathered.command.get_or_insert(command);
+            }
             other => {
                 let error = NodeError::from_kind(other);
                 let failure = error.failure();
@@ -267,7 +273,7 @@ impl Level {
         }
         if !waiting.is_empty() || paused {
             self.saver.save(self.head, unsaved, None, Outcome::Interrupted).await?;
-            if paused {
+            if paused && waiting.is_empty() {
                 self.tell(|| Body::Paused).await;
             }
             let values = self.merge_in_memory(&slots).await?;
@@ -333,6 +339,15 @@ impl Level {
         Ok(values)
     }
 
+    fn from_cache(&self, cached: &Shared) -> WriteList {
+        let pairs = cached.json().as_array().into_iter().flatten();
+        let pair = |pair: &Value| {
+            let (key, value) = (pair.get(0)?.as_str()?, Shared::from(pair.get(1)?.clone()));
+            Some((Key::from(key), self.cells.settle(self.program(), key, value)))
+        };
+        pairs.filter_map(pair).collect()
+    }
+
     fn put_in_cache(&self, slot: &Slot) {
         let Some(policy) = &self.program().nodes[slot.task.node].cache else { return };
         let Some(key) = self.cache_key(slot) else { return };
@@ -340,12 +355,6 @@ impl Level {
             slot.writes.iter().flatten().map(|(key, value)| json!([&**key, value])).collect();
         self.host.cache(key, Value::from(writes).into(), policy.keep);
     }
-}
-
-fn from_cache(cached: &Shared) -> WriteList {
-    let pairs = cached.json().as_array().into_iter().flatten();
-    let pair = |pair: &Value| Some((Key::from(pair.get(0)?.as_str()?), Shared::from(pair.get(1)?.clone())));
-    pairs.filter_map(pair).collect()
 }
 
 /// The error of the run that a node's error is. A nested graph's errors pass as they are.

@@ -225,8 +225,8 @@ impl<S> NodeDefaults<S> {
     }
 
     /// Ends attempts that take too long.
-    pub fn timeout(mut self, policy: TimeoutPolicy) -> Self {
-        self.0.timeout = Some(policy);
+    pub fn timeout(mut self, policy: impl Into<TimeoutPolicy>) -> Self {
+        self.0.timeout = Some(policy.into());
         self
     }
 

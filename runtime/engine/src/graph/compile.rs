@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustc_hash::FxHashMap;
 use serde_json::Value;
@@ -16,6 +17,9 @@ use crate::command::{END, START};
 use crate::config::Breakpoints;
 use crate::node::{NodeBody, Placement, TimeoutPolicy};
 use crate::value::Key;
+
+/// Counts the graphs that were compiled in this process.
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 pub(super) fn compile<S>(graph: StateGraph<S>) -> Result<Graph, CompileError> {
     let mut compiler = Compiler::new(&graph);
@@ -157,6 +161,7 @@ impl Compiler {
         nodes[0].reads = Vec::new();
         let subscribers = self.subscribers(&nodes);
         Program {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             name: graph.name,
             state_name: graph.state_name,
             input: self.index[START],

@@ -5,7 +5,7 @@ use super::program::{BranchSpec, NodeIx, NodeSpec};
 use super::{Mistake, Targets};
 use crate::channel;
 use crate::command::{END, START};
-use crate::node::Route;
+use crate::node::{ANONYMOUS, Route};
 use crate::value::Key;
 
 impl Compiler {
@@ -77,6 +77,11 @@ impl Compiler {
                     nearest: self.nearest_node(target),
                 });
             }
+        }
+        let mut route = route;
+        let others = nodes[from].branches.len();
+        if &*route.name == ANONYMOUS && others > 0 {
+            route.name = format!("{ANONYMOUS}_{}", others + 1).into();
         }
         if nodes[from].branches.iter().any(|branch| branch.route.name == route.name) {
             let (node, branch) = (source.to_owned(), route.name.to_string());

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Why a graph does not compile: every mistake in it, in the order in which it was written.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CompileError {
     mistakes: Vec<Mistake>,
 }
@@ -23,6 +23,13 @@ impl fmt::Display for CompileError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let lines: Vec<String> = self.mistakes.iter().map(Mistake::to_string).collect();
         f.write_str(&lines.join("\n"))
+    }
+}
+
+/// The list, because this is what a program prints whose `main` returns the error.
+impl fmt::Debug for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the graph does not compile:\n{self}")
     }
 }
 

@@ -2,7 +2,6 @@
 
 use std::marker::PhantomData;
 use std::sync::Arc;
-use std::time::Duration;
 
 use serde_json::{Map, Value};
 
@@ -73,14 +72,9 @@ impl<S> NodeDef<S> {
         self
     }
 
-    /// Ends an attempt that takes longer than `limit`.
-    pub fn timeout(self, limit: Duration) -> Self {
-        self.timeout_policy(TimeoutPolicy::run(limit))
-    }
-
-    /// Ends an attempt that takes too long or makes no progress.
-    pub fn timeout_policy(mut self, policy: TimeoutPolicy) -> Self {
-        self.timeout = Some(policy);
+    /// Ends an attempt that takes longer than a duration, or, with a policy, makes no progress.
+    pub fn timeout(mut self, policy: impl Into<TimeoutPolicy>) -> Self {
+        self.timeout = Some(policy.into());
         self
     }
 

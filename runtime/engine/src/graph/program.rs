@@ -24,6 +24,8 @@ pub(crate) const START_NODE: NodeIx = 0;
 /// What a graph compiles to.
 #[derive(Debug)]
 pub(crate) struct Program {
+    /// Tells compiled graphs of one process apart; two may have the same name.
+    pub(crate) id: u64,
     pub(crate) name: Option<Key>,
     pub(crate) state_name: Key,
     pub(crate) channels: Vec<ChannelSpec>,

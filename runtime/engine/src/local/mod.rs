@@ -5,6 +5,7 @@
 mod host;
 mod memory;
 mod pipe;
+mod store;
 mod stream;
 
 use std::collections::HashMap;
@@ -39,6 +40,7 @@ use pipe::Pipe;
 use stream::Running;
 
 pub use memory::Memory;
+pub use store::MemoryStore;
 
 /// What a run takes from the world: time and chance.
 pub trait Surroundings: Send + Sync + 'static {

@@ -15,6 +15,7 @@ use crate::driver::{Call, LevelEnv, RunInput, call};
 use crate::error::NodeError;
 use crate::fact::{Body, Fact, Failure, TaskInfo, ToolRun};
 use crate::graph::{CompiledGraph, Graph};
+use crate::host::Host;
 use crate::ids::{Timestamp, interrupt_id};
 use crate::message::{Message, ToolCall};
 use crate::model::{Chat, ChatModel};
@@ -36,8 +37,7 @@ pub(crate) struct TaskEnv {
     pub(crate) scratch: Arc<Mutex<Scratch>>,
     pub(crate) attempt: u32,
     pub(crate) first_attempt: Timestamp,
-    /// Whether output is a sign of life, for the idle timeout.
-    pub(crate) output_is_progress: bool,
+    pub(crate) pulse: Arc<Pulse>,
     /// The failure that an error handler handles.
     pub(crate) handles: Option<(Key, Failure)>,
 }
@@ -207,9 +207,7 @@ impl NodeContext {
 
     /// Output is a sign of life too, unless the node's policy counts heartbeats only.
     pub(crate) fn heartbeat_on_output(&self) {
-        if self.0.output_is_progress {
-            self.heartbeat();
-        }
+        self.0.pulse.beat(&*self.0.level.host);
     }
 
     /// Asks a person, and pauses the run until the answer comes.
@@ -250,12 +248,11 @@ impl NodeContext {
             };
             scratch.answers.push(answer);
         }
+        let refused = |error| NodeError::visible("ValueError", format!("the answer does not fit: {error}"));
+        let answer = scratch.answers[index].read().map_err(refused)?;
         let answers = scratch.answers[..=index].to_vec();
         scratch.recorded.push(answers);
-        let answer = scratch.answers[index].clone();
-        drop(scratch);
-        let refused = |error| NodeError::visible("ValueError", format!("the answer does not fit: {error}"));
-        answer.read().map_err(refused)
+        Ok(answer)
     }
 
     /// Calls a graph as a function: it runs in a namespace of its own, with checkpoints of its own, and
@@ -286,6 +283,7 @@ impl NodeContext {
             task: self.0.info.clone(),
             index,
             retry,
+            pulse: self.0.pulse.clone(),
         })
     }
 
@@ -364,6 +362,31 @@ impl ToolStream {
         self.ctx.heartbeat_on_output();
         if self.ctx.env().level.host.interest().facts {
             self.ctx.emit(Body::ToolDelta { call: self.tool.clone(), delta }).await;
+        }
+    }
+}
+
+/// A task and those around it, innermost first: what moves inside is a sign of life of each.
+pub(crate) struct Pulse {
+    scratch: Arc<Mutex<Scratch>>,
+    /// Whether this task has an idle timeout that output refreshes.
+    listens: bool,
+    outer: Option<Arc<Pulse>>,
+}
+
+impl Pulse {
+    pub(crate) fn new(scratch: Arc<Mutex<Scratch>>, listens: bool, outer: Option<Arc<Self>>) -> Self {
+        Self { scratch, listens, outer }
+    }
+
+    /// Refreshes the idle timeouts that listen; the clock is read only when one does.
+    pub(crate) fn beat(&self, host: &dyn Host) {
+        let mut level = Some(self);
+        while let Some(pulse) = level {
+            if pulse.listens {
+                lock(&pulse.scratch).progress = host.now();
+            }
+            level = pulse.outer.as_deref();
         }
     }
 }

@@ -217,6 +217,9 @@ impl IntoRoute<Route> for Route {
     }
 }
 
+/// The name of a route that is a closure.
+pub(crate) const ANONYMOUS: &str = "condition";
+
 impl<F, I, D> IntoRoute<(I, D)> for F
 where
     F: Fn(I) -> D + Send + Sync + 'static,
@@ -224,9 +227,9 @@ where
     D: Destinations + 'static,
 {
     fn into_route(self) -> Route {
-        let name = std::any::type_name::<F>().rsplit("::").find(|part| !part.starts_with('{'));
+        let name = std::any::type_name::<F>().rsplit("::").next().filter(|part| !part.starts_with('{'));
         Route {
-            name: name.unwrap_or("condition").into(),
+            name: name.unwrap_or(ANONYMOUS).into(),
             input: Some(schema_of::<I>()),
             only_sends: D::ONLY_SENDS,
             choose: Arc::new(move |state| {

@@ -86,7 +86,9 @@ impl fmt::Debug for RetryPolicy {
 
 /// LangGraph's default predicate: mistakes in programs and data are final, anything else may pass.
 fn is_transient(error: &NodeError) -> bool {
-    const FINAL: [&str; 24] = [
+    const FINAL: [&str; 26] = [
+        "NodePanicked",
+        "TimeoutError",
         "ValueError",
         "TypeError",
         "ArithmeticError",
@@ -125,6 +127,12 @@ pub struct TimeoutPolicy {
     pub idle: Option<Duration>,
     /// Whether only heartbeats count as progress.
     pub heartbeat_only: bool,
+}
+
+impl From<Duration> for TimeoutPolicy {
+    fn from(limit: Duration) -> Self {
+        Self::run(limit)
+    }
 }
 
 impl TimeoutPolicy {

@@ -118,6 +118,14 @@ impl Cells {
         }
     }
 
+    /// A stored write of `channel` in the form in which its cell takes it.
+    pub(crate) fn settle(&self, program: &Program, channel: &str, value: Shared) -> Shared {
+        match program.index.get(channel) {
+            Some(ix) => self.cells[*ix].settle(value),
+            None => value,
+        }
+    }
+
     /// True once anything was ever written.
     pub(crate) fn is_used(&self) -> bool {
         self.versions.iter().any(|version| *version > 0)

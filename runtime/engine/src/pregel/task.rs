@@ -59,8 +59,7 @@ pub(crate) async fn run(run: Run) -> Ended {
 }
 
 fn panicked(ctx: &NodeContext, panic: &(dyn Any + Send)) -> NodeError {
-    let text = panic.downcast_ref::<&str>().map(ToString::to_string);
-    let text = text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_default();
+    let text = crate::error::panic_text(panic);
     NodeError::masked("NodePanicked", format!("node `{}` panicked: {text}", ctx.node()))
 }
 

@@ -50,7 +50,7 @@ impl MessageFold {
 
     /// Messages that a node is given are not news when it returns them.
     pub(super) fn node_starts(&mut self, task: &TaskInfo) {
-        if self.form.is_none() || task.hidden {
+        if self.form.is_none() || task.hidden || !self.shows_ns(graph_of(&task.ns)) {
             return;
         }
         for value in task.input.object().into_iter().flat_map(Object::iter) {

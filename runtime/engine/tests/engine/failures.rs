@@ -120,6 +120,7 @@ fn a_panic_in_a_reducer_or_a_route_is_an_error_of_the_run() {
     let report = thread.observe(thread.input(Sum::update().sum(100)));
     let error = report.error().unwrap();
     assert_eq!((error.code(), error.failure().visible), ("RUN_PANICKED", false));
+    assert!(error.to_string().contains("the reducer of key `sum`: too much"), "{error}");
     fn route(_: S) -> &'static str {
         panic!("nowhere")
     }
@@ -211,8 +212,8 @@ fn timeouts_end_attempts_with_the_node_and_the_time() {
     let node = || Node::new("n", sleepy);
     let run = said(node().timeout(Duration::from_millis(50))).unwrap();
     assert!(run.ends_with("Node 'n' exceeded its run timeout of 0.050s (elapsed: 0.050s)."), "{run}");
-    assert_eq!(said(node().timeout_policy(TimeoutPolicy::idle(Duration::from_millis(50)))), None);
-    let idle = said(node().timeout_policy(TimeoutPolicy::idle(Duration::from_millis(30)))).unwrap();
+    assert_eq!(said(node().timeout(TimeoutPolicy::idle(Duration::from_millis(50)))), None);
+    let idle = said(node().timeout(TimeoutPolicy::idle(Duration::from_millis(30)))).unwrap();
     assert!(idle.contains("exceeded its idle timeout of 0.030s without making progress"), "{idle}");
 }
 
@@ -274,7 +275,7 @@ fn a_cached_node_does_not_run_again() {
 
 #[test]
 fn compile_lists_every_mistake_with_the_nearest_name() {
-    #[derive(Deserialize, JsonSchema)]
+    #[view]
     struct View {
         #[allow(dead_code)]
         topci: String,

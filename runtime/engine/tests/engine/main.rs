@@ -11,6 +11,7 @@ mod interrupts;
 mod linear;
 mod models;
 mod properties;
+mod rules;
 mod subgraphs;
 mod support;
 mod time_travel;
