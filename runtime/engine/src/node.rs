@@ -4,6 +4,7 @@ mod context;
 mod function;
 mod output;
 mod policy;
+mod scratch;
 
 use std::fmt;
 
@@ -14,13 +15,14 @@ use crate::error::NodeError;
 use crate::pregel::Ended;
 use crate::value::{Key, Shared};
 
+pub(crate) use context::TaskEnv;
 pub use context::{ExecutionInfo, NodeContext, ToolStream};
-pub(crate) use context::{Pulse, ResumeOnce, Scratch, TaskEnv, lock};
 pub(crate) use function::{ANONYMOUS, schema_of};
 pub use function::{Destinations, IntoNode, IntoRoute, NodeBody, Route};
 pub(crate) use output::Returned;
 pub use output::{Command, IntoOutput, Output};
 pub use policy::{CachePolicy, RetryPolicy, TimeoutPolicy};
+pub(crate) use scratch::{Pulse, ResumeOnce, Scratch, lock};
 
 /// Something that runs when its node runs.
 ///
