@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use uuid::{Uuid, uuid};
 
 use crate::error::{Error, StartError};
+use crate::threads::Thread;
 
 /// The namespace in which ids of default assistants are made; one digit from the RFC's namespace for DNS.
 const NAMESPACE: Uuid = uuid!("6ba7b821-9dad-11d1-80b4-00c04fd430c8");
@@ -76,6 +77,13 @@ impl Registry {
         })?;
         let found = self.graphs.values().find(|(_, assistant)| assistant.assistant_id == assistant_id);
         found.ok_or(Error::AssistantNotFound { assistant_id })
+    }
+
+    /// The graph that ran last on a thread, by what its metadata says; `None` when it says nothing.
+    pub(crate) fn graph_of(&self, thread: &Thread) -> Result<Option<(String, Graph)>, Error> {
+        let Some(graph_id) = thread.metadata.get("graph_id").and_then(Value::as_str) else { return Ok(None) };
+        let found = self.graphs.get(graph_id).map(|(graph, _)| (graph_id.to_owned(), graph.clone()));
+        found.map(Some).ok_or_else(|| Error::GraphNotFound { graph_id: graph_id.to_owned() })
     }
 
     pub(crate) fn assistants(&self) -> impl Iterator<Item = &Assistant> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use eddyline_engine::Graph;
+use eddyline_engine::local::MemoryStore;
 use eddyline_engine::model::ChatModel;
 use eddyline_engine::store::Store;
 use tokio::sync::oneshot;
@@ -14,10 +15,32 @@ use crate::clock::{Clock, SystemClock};
 use crate::environment::Environment;
 use crate::error::StartError;
 use crate::id_source::{IdSource, RandomIds};
+use crate::node_cache::NodeCache;
 use crate::options::Options;
 use crate::runtime::Runtime;
 use crate::storage::{MemoryStorage, Storage};
 use crate::system;
+
+/// Where a runtime keeps what must outlive it. The folder is opened when the runtime starts.
+#[derive(Default)]
+enum Keeper {
+    #[default]
+    Memory,
+    Given(Box<dyn Storage>),
+    #[cfg(feature = "sqlite")]
+    Folder(std::path::PathBuf),
+}
+
+impl Keeper {
+    fn open(self) -> Result<Box<dyn Storage>, StartError> {
+        Ok(match self {
+            Self::Memory => Box::new(MemoryStorage::default()),
+            Self::Given(storage) => storage,
+            #[cfg(feature = "sqlite")]
+            Self::Folder(folder) => Box::new(crate::storage::SqliteStorage::open(folder)?),
+        })
+    }
+}
 
 /// Collects what a runtime is made of.
 #[derive(Default)]
@@ -25,7 +48,7 @@ pub struct Builder {
     graphs: Vec<(String, Graph)>,
     models: HashMap<String, Arc<dyn ChatModel>>,
     store: Option<Arc<dyn Store>>,
-    storage: Option<Box<dyn Storage>>,
+    storage: Keeper,
     clock: Option<Arc<dyn Clock>>,
     ids: Option<Arc<dyn IdSource>>,
     options: Options,
@@ -44,7 +67,7 @@ impl Builder {
         self
     }
 
-    /// Gives nodes a long-term store.
+    /// Gives nodes this long-term store, and not one in memory.
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
         self
@@ -52,7 +75,16 @@ impl Builder {
 
     /// Keeps threads, runs and checkpoints there, and not in memory.
     pub fn storage(mut self, storage: Box<dyn Storage>) -> Self {
-        self.storage = Some(storage);
+        self.storage = Keeper::Given(storage);
+        self
+    }
+
+    /// Keeps threads, runs and checkpoints in this folder, and not in memory; it takes the place of a storage
+    /// that was given before. The folder is made and opened when the runtime starts, and belongs to it alone
+    /// until it ends: a second one is refused with [`StartError::DataFolder`].
+    #[cfg(feature = "sqlite")]
+    pub fn data_dir(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
+        self.storage = Keeper::Folder(folder.into());
         self
     }
 
@@ -100,9 +132,14 @@ impl Builder {
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let ids = self.ids.unwrap_or_else(|| Arc::<RandomIds>::default());
         let registry = Registry::new(self.graphs, clock.now())?;
-        let storage = self.storage.unwrap_or_else(|| Box::new(MemoryStorage::default()));
-        let Self { options, models, store, .. } = self;
-        Ok((Environment { options, clock, ids, registry, models, store, node_pool }, storage))
+        let storage = self.storage.open()?;
+        let store = self.store.unwrap_or_else(|| {
+            let clock = Arc::clone(&clock);
+            Arc::new(MemoryStore::new(move || clock.now()))
+        });
+        let Self { options, models, .. } = self;
+        let cache = NodeCache::new(options.cached_tasks);
+        Ok((Environment { options, clock, ids, registry, models, store, cache, node_pool }, storage))
     }
 }
 

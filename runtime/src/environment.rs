@@ -11,16 +11,18 @@ use eddyline_engine::store::Store;
 use crate::assistants::Registry;
 use crate::clock::Clock;
 use crate::id_source::IdSource;
+use crate::node_cache::NodeCache;
 use crate::options::Options;
 
-/// Clock, ids, graphs, models, the node pool and the numbers to work by.
+/// Clock, ids, graphs, models, store, cache, the node pool and the numbers to work by.
 pub(crate) struct Environment {
     pub(crate) options: Options,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) registry: Registry,
     pub(crate) models: HashMap<String, Arc<dyn ChatModel>>,
-    pub(crate) store: Option<Arc<dyn Store>>,
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) cache: NodeCache,
     /// Where node futures run.
     pub(crate) node_pool: tokio::runtime::Handle,
 }

@@ -2,7 +2,7 @@
 //!
 //! No status codes are known here; transports choose them by variant.
 
-use eddyline_engine::StorageError;
+use eddyline_engine::{RunError, StorageError};
 use uuid::Uuid;
 
 /// Why a [`Handle`](crate::Handle) did not do what it was asked.
@@ -27,6 +27,12 @@ pub enum Error {
         /// Which was asked for.
         run_id: Uuid,
     },
+    /// The run is not under way and does not wait, or there is none of this id.
+    #[error("No runs found to cancel.")]
+    NothingToCancel {
+        /// Which was asked for.
+        run_id: Uuid,
+    },
     /// There is no such assistant.
     #[error("assistant {assistant_id} not found")]
     AssistantNotFound {
@@ -41,7 +47,25 @@ pub enum Error {
         /// The graphs that there are, sorted.
         graphs: Vec<String>,
     },
-    /// The thread has a run, and the new one asked not to wait for it.
+    /// No graph goes by this id any more.
+    #[error("graph `{graph_id}` not found")]
+    GraphNotFound {
+        /// The id that the thread has.
+        graph_id: String,
+    },
+    /// No graph ran on the thread yet, and its metadata names none: nobody knows what its state would be.
+    #[error("thread {thread_id} has no graph yet: start a run, or set `graph_id` in its metadata")]
+    NoGraph {
+        /// The thread.
+        thread_id: Uuid,
+    },
+    /// A change by hand that the graph does not take.
+    #[error("{message}")]
+    InvalidUpdate {
+        /// What is wrong with it.
+        message: String,
+    },
+    /// A run is under way or waits, and what was asked does not go together with that.
     #[error("thread {thread_id} already has a run under way")]
     ThreadBusy {
         /// The thread.
@@ -73,6 +97,9 @@ pub enum Error {
     /// Whoever was asked ended before it answered; it is not known what it did.
     #[error("the request was lost on the way; its outcome is not known")]
     Lost,
+    /// The graph's own code failed while a state was read or changed; the text is for the log.
+    #[error("the graph failed")]
+    Graph(#[source] RunError),
     /// Storage did not do its part.
     #[error("storage failed")]
     Storage(#[from] StorageError),
@@ -85,20 +112,34 @@ impl Error {
             Self::ThreadNotFound { .. } => "THREAD_NOT_FOUND",
             Self::ThreadExists { .. } => "THREAD_EXISTS",
             Self::RunNotFound { .. } => "RUN_NOT_FOUND",
+            Self::NothingToCancel { .. } => "NOTHING_TO_CANCEL",
             Self::AssistantNotFound { .. } => "ASSISTANT_NOT_FOUND",
             Self::InvalidAssistant { .. } => "INVALID_ASSISTANT",
+            Self::GraphNotFound { .. } => "GRAPH_NOT_FOUND",
+            Self::NoGraph { .. } => "NO_GRAPH",
+            Self::InvalidUpdate { .. } => "INVALID_UPDATE",
             Self::ThreadBusy { .. } => "THREAD_BUSY",
             Self::QueueFull { .. } => "QUEUE_FULL",
             Self::Invalid { .. } => "INVALID_REQUEST",
             Self::Contradiction { .. } => "CONTRADICTING_REQUEST",
             Self::Stopping => "STOPPING",
             Self::Lost => "REQUEST_LOST",
+            Self::Graph(error) => error.code(),
             Self::Storage(error) => error.code(),
         }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {
         Self::Invalid { message: message.into() }
+    }
+}
+
+impl From<RunError> for Error {
+    fn from(error: RunError) -> Self {
+        match error {
+            RunError::Storage { message } => Self::Storage(StorageError::Failed { message }),
+            error => Self::Graph(error),
+        }
     }
 }
 
@@ -112,6 +153,10 @@ pub enum StartError {
         /// The id.
         graph_id: String,
     },
+    /// The data folder is not what it should be, or somebody else's.
+    #[cfg(feature = "sqlite")]
+    #[error("cannot open the data folder")]
+    DataFolder(#[from] crate::storage::OpenError),
     /// The operating system gave no thread.
     #[error("cannot start the threads of the runtime")]
     Threads(#[source] std::io::Error),
@@ -125,6 +170,8 @@ impl StartError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::DuplicateGraph { .. } => "DUPLICATE_GRAPH",
+            #[cfg(feature = "sqlite")]
+            Self::DataFolder(error) => error.code(),
             Self::Threads(_) => "NO_OS_THREADS",
             Self::System => "SYSTEM_ENDED",
         }

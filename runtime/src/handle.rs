@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::{Addr, Handler};
+use eddyline_engine::Graph;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use uuid::Uuid;
 
@@ -12,11 +13,15 @@ use crate::configuration;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::messages::{
-    Forward, Join, MakeThread, ReadRun, ReadRuns, ReadThread, Reply, SubmitRun, ThreadOrder,
+    Cancel, Describe, ForgetRun, ForgetThread, Forward, Join, MakeThread, ReadRun, ReadRuns, ReadThread,
+    Reply, ReviseState, SubmitRun, ThreadOrder,
 };
-use crate::runs::{IfNotExists, ListRuns, Listen, OnCompletion, Run, StartRun};
+use crate::pool;
+use crate::runs::{CancelRun, IfNotExists, ListRuns, Listen, OnCompletion, Run, StartRun};
+use crate::state::read::Reader;
+use crate::state::{CheckpointAddress, ReadHistory, ReadState, ThreadState, UpdateState};
 use crate::stream::Subscription;
-use crate::threads::{CreateThread, Thread};
+use crate::threads::{CreateThread, Thread, UpdateThread};
 
 /// Asks a runtime to do things. Cheap to clone; works from any thread and any executor.
 ///
@@ -52,6 +57,40 @@ impl Handle {
     pub async fn thread(&self, thread_id: Uuid) -> Result<Thread, Error> {
         let found = self.read(|reply| ReadThread { thread_id, reply }).await?;
         found.ok_or(Error::ThreadNotFound { thread_id })
+    }
+
+    /// The state of a thread: the newest, or one of the past. A thread that is busy is read as it is stored.
+    ///
+    /// Fails with [`Error::ThreadNotFound`], with [`Error::GraphNotFound`], and with [`Error::Graph`] when a
+    /// reducer or a view of the graph fails or panics.
+    pub async fn state(&self, request: ReadState) -> Result<ThreadState, Error> {
+        let thread_id = request.thread_id;
+        match self.reader(thread_id).await? {
+            Some((reader, graph)) => self.on_pool(reader.state(graph, request)).await,
+            None => Ok(ThreadState { thread_id, asked: request.checkpoint, snapshot: None }),
+        }
+    }
+
+    /// Former states of a thread, newest first, each as it was when its superstep began.
+    ///
+    /// Fails as [`state`](Self::state) does.
+    pub async fn history(&self, request: ReadHistory) -> Result<Vec<ThreadState>, Error> {
+        match self.reader(request.thread_id).await? {
+            Some((reader, graph)) => self.on_pool(reader.history(graph, request)).await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// Changes the state of a thread by hand, and says where the new checkpoint is.
+    ///
+    /// The change is stored when the answer comes, with how the thread stands after it. Runs that are started
+    /// meanwhile wait. Fails with [`Error::ThreadNotFound`], [`Error::ThreadBusy`] while runs are under way or
+    /// wait, [`Error::QueueFull`], [`Error::NoGraph`], [`Error::GraphNotFound`], [`Error::InvalidUpdate`] when
+    /// the graph does not take the change, and [`Error::Graph`] when a route or a reducer panics.
+    pub async fn update_state(&self, request: UpdateState) -> Result<CheckpointAddress, Error> {
+        let update = self.0.environment.ids.random();
+        let request = Box::new(request);
+        self.order(request.thread_id, |reply| ReviseState { update, request, reply }).await
     }
 
     /// Starts a run, and listens to it from its first fact.
@@ -104,6 +143,39 @@ impl Handle {
         self.order(request.thread_id, |reply| Join { request, reply }).await
     }
 
+    /// Stops a run, wherever it is. One that waits never starts; the tasks of one that is under way are cancelled
+    /// at their next await, and a task that blocks is waited for.
+    ///
+    /// With [`CancelRun::wait`] nothing of the run happens any more when the answer comes, and the records of run
+    /// and thread are final. Its listeners read no error: their streams end. Fails with
+    /// [`Error::NothingToCancel`] when the run is over already, or unknown.
+    pub async fn cancel(&self, request: CancelRun) -> Result<(), Error> {
+        self.order(request.thread_id, |reply| Cancel { request, reply }).await
+    }
+
+    /// Deletes a run and the checkpoints that it made; one that is under way or waits is cancelled first. The
+    /// thread's record stays as it is.
+    ///
+    /// The run is gone when the answer comes. Fails with [`Error::RunNotFound`].
+    pub async fn delete_run(&self, thread_id: Uuid, run_id: Uuid) -> Result<(), Error> {
+        self.run(thread_id, run_id).await?;
+        self.order(thread_id, |reply| ForgetRun { run_id, reply }).await
+    }
+
+    /// Deletes a thread with all its runs and checkpoints; what is under way there is cancelled first, and
+    /// listeners are sent away.
+    ///
+    /// The thread is gone when the answer comes. Fails with [`Error::ThreadNotFound`].
+    pub async fn delete_thread(&self, thread_id: Uuid) -> Result<(), Error> {
+        self.order(thread_id, |reply| ForgetThread { reply }).await
+    }
+
+    /// Changes what is said about a thread, whatever it does. Fails with [`Error::ThreadNotFound`].
+    pub async fn update_thread(&self, request: UpdateThread) -> Result<Thread, Error> {
+        let UpdateThread { thread_id, metadata } = request;
+        self.order(thread_id, |reply| Describe { metadata, reply }).await
+    }
+
     /// The assistant that `name` means: the id of a graph or of an assistant.
     pub fn assistant(&self, name: &str) -> Result<Assistant, Error> {
         self.0.environment.registry.find(name).map(|(_, assistant)| assistant.clone())
@@ -139,9 +211,34 @@ impl Handle {
         answer.await.unwrap_or(Err(Error::Lost))
     }
 
+    /// What is needed to read the states of a thread; `None` when no graph ran there yet.
+    async fn reader(&self, thread_id: Uuid) -> Result<Option<(Reader, Graph)>, Error> {
+        let thread = self.thread(thread_id).await?;
+        let Inner { environment, storage, .. } = &*self.0;
+        let graph = environment.registry.graph_of(&thread)?;
+        let reader = || Reader::new(thread_id, Arc::clone(environment), storage.clone());
+        Ok(graph.map(|(_, graph)| (reader(), graph)))
+    }
+
+    /// Has the node pool do something that runs code of a graph.
+    async fn on_pool<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        let permit = self.permit().await?;
+        let work = async move {
+            let _until_it_is_done = permit;
+            work.await
+        };
+        pool::run(self.0.environment.node_pool.clone(), work).await
+    }
+
+    async fn permit(&self) -> Result<OwnedSemaphorePermit, Error> {
+        Arc::clone(&self.0.requests).acquire_owned().await.map_err(|_| Error::Stopping)
+    }
+
     async fn expect_reply<T>(&self) -> Result<(Reply<T>, oneshot::Receiver<Result<T, Error>>), Error> {
-        let permit: OwnedSemaphorePermit =
-            Arc::clone(&self.0.requests).acquire_owned().await.map_err(|_| Error::Stopping)?;
+        let permit = self.permit().await?;
         let (sender, answer) = oneshot::channel();
         Ok((Reply::new(sender, permit), answer))
     }

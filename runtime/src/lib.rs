@@ -24,7 +24,14 @@
 //! | storage | alone on an arbiter of its own | the storage, and the writes being gathered |
 //!
 //! What the rules are stands in plain code without actors: the run queue in `machine`, what a graph is told
-//! in `configuration`, how a thread stands in `standing`, who sees what in `stream`.
+//! in `configuration`, how a thread stands in `standing`, who sees what in `stream`, what a change by hand comes
+//! to in `state`.
+//!
+//! # States
+//!
+//! A state is read past the thread's actor, from what is stored, so a busy thread does not notice. A change by
+//! hand goes through the actor, which makes runs wait for it and refuses it beside them. Both run code of the
+//! graph, so they work on the node pool.
 //!
 //! # Order
 //!
@@ -34,7 +41,8 @@
 //!
 //! # Failure
 //!
-//! A node that panics fails its task. A reducer or a route that panics fails its run. A run whose actor dies
+//! A node that panics fails its task. A reducer or a route that panics fails its run, or the read or change by
+//! hand that called it. A run that is cancelled is over when the last of its tasks has let go. A run whose actor dies
 //! fails, and its thread keeps the last commit. A thread whose write fails ends, and is read again from
 //! storage with the next order; its epoch keeps what is left of it from writing.
 
@@ -50,10 +58,13 @@ mod id_source;
 mod local;
 mod machine;
 mod messages;
+mod node_cache;
 mod options;
+mod pool;
 mod runs;
 mod runtime;
 mod standing;
+mod state;
 pub mod storage;
 mod stream;
 mod system;
@@ -67,12 +78,13 @@ pub use handle::Handle;
 #[cfg(any(test, feature = "test-util"))]
 pub use id_source::CountingIds;
 pub use id_source::{IdSource, RandomIds};
-pub use local::RunHere;
+pub use local::{RunHere, stream_json};
 pub use options::Options;
 pub use runs::{
-    Begin, IfNotExists, Kwargs, ListRuns, Listen, MultitaskStrategy, OnCompletion, Run, RunStatus, StartRun,
-    StreamMode,
+    Begin, CancelAction, CancelRun, IfNotExists, Kwargs, ListRuns, Listen, MultitaskStrategy, OnCompletion,
+    Run, RunStatus, StartRun, StreamMode,
 };
 pub use runtime::Runtime;
+pub use state::{CheckpointAddress, ReadHistory, ReadState, ThreadState, UpdateState};
 pub use stream::{Delivery, EVENTS_PER_FACT, Entry, Gap, Subscription};
-pub use threads::{CreateThread, IfExists, Interrupts, Thread, ThreadStatus};
+pub use threads::{CreateThread, IfExists, Interrupts, Thread, ThreadStatus, UpdateThread};

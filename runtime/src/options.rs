@@ -34,6 +34,9 @@ pub struct Options {
     pub requests: usize,
     /// Writes that storage stores together at most. Default: 64.
     pub storage_batch: usize,
+    /// Tasks of nodes with a cache policy whose writes are kept for the next run. When there are more, the one
+    /// that was used longest ago goes. 0 keeps none. Default: 1,024.
+    pub cached_tasks: usize,
     /// After how long a thread without runs and listeners goes to sleep. Default: 5 minutes.
     pub thread_sleep: Duration,
     /// How long a shutdown waits for runs to reach a commit before it cuts them off. Default: 30 s.
@@ -53,6 +56,7 @@ impl Default for Options {
             waiting_runs: 256,
             requests: 4096,
             storage_batch: 64,
+            cached_tasks: 1024,
             thread_sleep: Duration::from_mins(5),
             shutdown_grace: Duration::from_secs(30),
         }

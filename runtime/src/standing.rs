@@ -4,6 +4,7 @@
 
 use eddyline_engine::Object;
 use eddyline_engine::fact::{Body, Fact, TaskEnd};
+use uuid::Uuid;
 
 use crate::threads::Interrupts;
 
@@ -13,6 +14,8 @@ pub(crate) struct Standing {
     /// `None` while no checkpoint was seen.
     pub(crate) values: Option<Object>,
     pub(crate) interrupts: Interrupts,
+    /// The tasks that follow the checkpoint, in their order.
+    tasks: Vec<Uuid>,
 }
 
 impl Standing {
@@ -25,23 +28,31 @@ impl Standing {
                 let asking = checkpoint.tasks.iter().filter(|task| !task.interrupts.is_empty());
                 self.values = Some(checkpoint.values.clone());
                 self.interrupts = asking.map(|task| (task.id, task.interrupts.clone())).collect();
+                self.tasks = checkpoint.tasks.iter().map(|task| task.id).collect();
             }
             Body::TaskFinished(end) | Body::TaskRestored(end) => self.task_ended(end),
             _ => {}
         }
     }
 
+    /// True when tasks follow the newest checkpoint.
+    pub(crate) fn continues(&self) -> bool {
+        !self.tasks.is_empty()
+    }
+
     fn task_ended(&mut self, end: &TaskEnd) {
         let task = end.task.id;
-        let place = self.interrupts.iter().position(|(asking, _)| *asking == task);
-        match (&end.waiting, place) {
-            (Some((questions, _)), Some(place)) => self.interrupts[place].1.clone_from(questions),
-            (Some((questions, _)), None) => self.interrupts.push((task, questions.clone())),
-            (None, Some(place)) => {
-                self.interrupts.remove(place);
-            }
-            (None, None) => {}
+        self.interrupts.retain(|(asking, _)| *asking != task);
+        if let Some((questions, _)) = &end.waiting {
+            let rank = self.rank(task);
+            let place = self.interrupts.partition_point(|(asking, _)| self.rank(*asking) < rank);
+            self.interrupts.insert(place, (task, questions.clone()));
         }
+    }
+
+    /// The place of a task in the order of the tasks; one that no checkpoint told of comes last.
+    fn rank(&self, task: Uuid) -> usize {
+        self.tasks.iter().position(|known| *known == task).unwrap_or(self.tasks.len())
     }
 }
 
@@ -54,24 +65,25 @@ mod tests {
     use eddyline_engine::fact::{CheckpointFact, TaskInfo, TaskNote, TaskPath};
     use eddyline_engine::ids::Timestamp;
     use serde_json::json;
-    use uuid::Uuid;
 
     use super::*;
 
-    const TASK: Uuid = Uuid::from_u128(1);
+    /// In this order they follow a checkpoint.
+    const TASKS: [Uuid; 3] = [Uuid::from_u128(2), Uuid::from_u128(1), Uuid::from_u128(3)];
 
     fn question(id: &str) -> Interrupt {
         Interrupt { value: json!("?").into(), id: id.to_owned(), response_schema: None }
     }
 
-    fn checkpoint(questions: Vec<Interrupt>) -> Body {
-        let note = TaskNote {
-            id: TASK,
+    /// The questions are those of the first task.
+    fn checkpoint(questions: &[Interrupt]) -> Body {
+        let note = |id: Uuid| TaskNote {
+            id,
             name: "ask".into(),
             path: TaskPath::Pull("ask".into()),
             failure: None,
             result: None,
-            interrupts: questions,
+            interrupts: if id == TASKS[0] { questions.to_vec() } else { Vec::new() },
             subgraph: None,
         };
         let metadata =
@@ -82,13 +94,17 @@ mod tests {
             loaded: false,
             metadata,
             values: [("topic".into(), json!("cats").into())].into_iter().collect(),
-            tasks: vec![note],
+            tasks: TASKS.into_iter().map(note).collect(),
         }))
     }
 
     fn task_end(questions: Vec<Interrupt>) -> Body {
+        end_of(TASKS[0], questions)
+    }
+
+    fn end_of(id: Uuid, questions: Vec<Interrupt>) -> Body {
         let task = TaskInfo {
-            id: TASK,
+            id,
             name: "ask".into(),
             step: 1,
             ns: "ask:1".into(),
@@ -123,17 +139,26 @@ mod tests {
 
     #[test]
     fn questions_stand_until_their_task_ends_or_the_next_checkpoint() {
-        check("", vec![checkpoint(vec![]), task_end(vec![question("a")])], &["a"]);
-        check("", vec![checkpoint(vec![question("a")])], &["a"]);
-        check("", vec![checkpoint(vec![question("a")]), task_end(vec![question("b")])], &["b"]);
-        check("", vec![checkpoint(vec![question("a")]), task_end(vec![])], &[]);
-        let standing = check("", vec![task_end(vec![question("a")]), checkpoint(vec![])], &[]);
+        check("", vec![checkpoint(&[]), task_end(vec![question("a")])], &["a"]);
+        check("", vec![checkpoint(&[question("a")])], &["a"]);
+        check("", vec![checkpoint(&[question("a")]), task_end(vec![question("b")])], &["b"]);
+        check("", vec![checkpoint(&[question("a")]), task_end(vec![])], &[]);
+        let standing = check("", vec![task_end(vec![question("a")]), checkpoint(&[])], &[]);
         assert_eq!(standing.values.expect("saw one").to_json(), json!({"topic": "cats"}));
     }
 
     #[test]
+    fn questions_stand_in_the_order_of_their_tasks() {
+        let asks = |place: usize, id: &str| end_of(TASKS[place], vec![question(id)]);
+        let stranger = || end_of(Uuid::nil(), vec![question("s")]);
+        check("", vec![checkpoint(&[]), asks(2, "c"), asks(0, "a"), asks(1, "b")], &["a", "b", "c"]);
+        check("", vec![checkpoint(&[question("a")]), asks(1, "b"), asks(0, "again")], &["again", "b"]);
+        check("", vec![checkpoint(&[]), stranger(), asks(1, "b"), asks(2, "c")], &["b", "c", "s"]);
+    }
+
+    #[test]
     fn nested_graphs_do_not_count() {
-        let standing = check("sub:1", vec![checkpoint(vec![question("a")])], &[]);
+        let standing = check("sub:1", vec![checkpoint(&[question("a")])], &[]);
         assert_eq!(standing, Standing::default());
     }
 }

@@ -91,6 +91,15 @@ pub struct CreateThread {
     pub if_exists: IfExists,
 }
 
+/// A change of what is said about a thread.
+#[derive(Clone, Debug, Default)]
+pub struct UpdateThread {
+    /// The thread.
+    pub thread_id: Uuid,
+    /// Each entry takes the place of the one that there is, whole.
+    pub metadata: Map<String, Value>,
+}
+
 /// What to do when the id of a new thread is taken.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum IfExists {

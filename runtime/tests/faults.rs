@@ -19,7 +19,7 @@ use eddyline_runtime::storage::{
 };
 use eddyline_runtime::{
     CreateThread, Delivery, Handle, ListRuns, Options, Run, RunStatus, Runtime, StartRun, Subscription,
-    ThreadStatus,
+    ThreadStatus, UpdateState,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -99,6 +99,16 @@ impl Read for Faulty {
 
     fn checkpoint(&mut self, thread_id: Uuid, ns: &Key, which: Which) -> Result<Option<Saved>, StorageError> {
         self.memory.checkpoint(thread_id, ns, which)
+    }
+
+    fn history(
+        &mut self,
+        thread_id: Uuid,
+        ns: &Key,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Saved>, StorageError> {
+        self.memory.history(thread_id, ns, before, limit)
     }
 }
 
@@ -309,4 +319,28 @@ async fn nodes_run_where_they_want_to() {
         assert_eq!(values.to_json(), json!({"count": pool}), "{placement:?}");
         runtime.shutdown().await;
     }
+}
+
+#[tokio::test]
+async fn a_change_by_hand_that_is_not_stored_did_not_happen() {
+    let (runtime, plan) = runtime(Plan::default(), Options::default());
+    let handle = runtime.handle();
+    let thread_id = handle.create_thread(CreateThread::default()).await.unwrap().thread_id;
+    let (_, mut events) = start(&handle, thread_id, Durability::Sync).await;
+    while events.next().await.is_some() {}
+    let before = handle.thread(thread_id).await.unwrap();
+    let update = || UpdateState::new(thread_id, Some(json!({"count": 99}).into()), Some("add".into()));
+    plan.refuse_commits.store(true, Ordering::SeqCst);
+    let error = handle.update_state(update()).await.unwrap_err();
+    assert_eq!(error.code(), "STORAGE_FAILED");
+    assert_eq!(handle.thread(thread_id).await.unwrap(), before);
+
+    plan.refuse_commits.store(false, Ordering::SeqCst);
+    // The thread begins again from what is stored, as soon as it has noticed.
+    while let Err(error) = handle.update_state(update()).await {
+        assert_eq!(error.code(), "REQUEST_LOST");
+    }
+    let values = handle.thread(thread_id).await.unwrap().values.unwrap();
+    assert_eq!(values.to_json(), json!({"count": 99}));
+    runtime.shutdown().await;
 }

@@ -10,7 +10,9 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler, StreamHandler, 
 use tokio::sync::mpsc;
 
 use crate::actors::ThreadActor;
-use crate::messages::{Attach, CloseStreams, Ready, StreamsClosed, Subscribe, Unheard, Unsubscribe};
+use crate::messages::{
+    Attach, CloseStreams, NeverBegan, Ready, StreamsClosed, Subscribe, Unheard, Unsubscribe,
+};
 use crate::options::Options;
 use crate::stream::cursor::Cursor;
 use crate::stream::demand::Demand;
@@ -189,6 +191,17 @@ impl Handler<Unsubscribe> for BrokerActor {
 
     fn handle(&mut self, Unsubscribe { subscriber }: Unsubscribe, _: &mut Self::Context) {
         self.remove(subscriber);
+    }
+}
+
+impl Handler<NeverBegan> for BrokerActor {
+    type Result = ();
+
+    fn handle(&mut self, NeverBegan { run_id }: NeverBegan, _: &mut Self::Context) {
+        for listener in self.listeners.values_mut() {
+            listener.cursor.run_is_over(run_id);
+        }
+        self.push_all();
     }
 }
 

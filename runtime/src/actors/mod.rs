@@ -7,6 +7,7 @@ mod run;
 mod run_host;
 mod storage;
 mod supervisor;
+mod tasks;
 mod thread;
 
 pub(crate) use broker::BrokerActor;

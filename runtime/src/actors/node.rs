@@ -11,18 +11,21 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::task::{AbortHandle, JoinError, JoinHandle};
 
+use crate::actors::tasks::Guard;
 use crate::messages::StartAttempt;
 
 /// Owns one attempt. Touches no channels.
 pub(crate) struct NodeActor {
     /// Until it starts.
     order: Option<StartAttempt>,
+    /// Dropped with the actor: until then the attempt may still do something.
+    _guard: Guard,
     pool: Handle,
 }
 
 impl NodeActor {
-    pub(crate) fn new(order: StartAttempt, pool: Handle) -> Self {
-        Self { order: Some(order), pool }
+    pub(crate) fn new(order: StartAttempt, guard: Guard, pool: Handle) -> Self {
+        Self { order: Some(order), _guard: guard, pool }
     }
 }
 
@@ -31,17 +34,25 @@ impl Actor for NodeActor {
 
     fn started(&mut self, ctx: &mut Self::Context) {
         let StartAttempt { attempt, reply } = self.order.take().expect("an actor starts once");
+        if reply.is_closed() {
+            return ctx.stop();
+        }
         let (work, handle) = Work::start(attempt, &self.pool);
         let course = answer(handle, work, reply);
         ctx.spawn(wrap_future::<_, Self>(course).map(|(), _, ctx| ctx.stop()));
     }
 }
 
-/// Passes the attempt's end on, or cancels it when nobody waits for it any more.
+/// Passes the attempt's end on, or cancels it when nobody waits for it any more. Ends when the attempt has.
 async fn answer(handle: JoinHandle<AttemptEnd>, work: Work, mut reply: oneshot::Sender<AttemptEnd>) {
     let end = match select(handle, Box::pin(reply.closed())).await {
         Either::Left((end, _)) => end.unwrap_or_else(|error| lost(&error)),
-        Either::Right(_) => return drop(work),
+        Either::Right(((), handle)) => {
+            drop(work);
+            // It may be in the midst of something until its next await.
+            let _ = handle.await;
+            return;
+        }
     };
     // The driver may have gone in this very moment.
     let _ = reply.send(end);

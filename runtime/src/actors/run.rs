@@ -6,16 +6,18 @@
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use actix::fut::wrap_future;
-use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, WeakAddr};
+use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, WeakAddr};
 use eddyline_engine::checkpoint::Outcome;
+use eddyline_engine::config::Durability;
 use eddyline_engine::fact::{Body, Fact};
 use eddyline_engine::{Finished, Graph, Host, RunConfig, RunError, drive};
 
+use crate::actors::tasks::Tasks;
 use crate::actors::thread::died;
 use crate::actors::{NodeActor, RunHost, ThreadActor};
 use crate::configuration;
 use crate::environment::Environment;
-use crate::messages::{CutOff, RunEnd, RunOver, StartAttempt};
+use crate::messages::{CancelTasks, CutOff, RunEnd, RunOver, StartAttempt};
 use crate::runs::Run;
 use crate::standing::Standing;
 use crate::stream::demand::Demand;
@@ -40,6 +42,11 @@ pub(crate) struct Launch {
 pub(crate) struct RunActor {
     launch: Launch,
     standing: Arc<Mutex<Standing>>,
+    /// The driver, until it has ended or is cancelled.
+    course: Option<SpawnHandle>,
+    tasks: Tasks,
+    /// True when the driver came to its end.
+    has_finished: bool,
     /// How it ended, as the thread will be told.
     end: RunEnd,
 }
@@ -47,7 +54,14 @@ pub(crate) struct RunActor {
 impl RunActor {
     pub(crate) fn new(launch: Launch) -> Self {
         // Until the driver says better, any end of this actor is a death.
-        Self { launch, standing: Arc::default(), end: died() }
+        Self {
+            launch,
+            standing: Arc::default(),
+            course: None,
+            tasks: Tasks::new(),
+            has_finished: false,
+            end: died(),
+        }
     }
 
     fn host(&self, ctx: &mut Context<Self>) -> Arc<dyn Host> {
@@ -62,14 +76,18 @@ impl RunActor {
         let told = facts.send(Fact { ns: "".into(), at: host.now(), body: started });
         let input = configuration::run_input(&run.kwargs);
         let driver = drive(graph.clone(), input, Arc::clone(config), host);
+        let guard = self.tasks.guard();
         let course = async move {
+            let _until_it_is_dropped = guard;
             told.await;
             driver.await
         };
-        ctx.spawn(wrap_future::<_, Self>(course).map(|finished, run, ctx| {
+        let course = ctx.spawn(wrap_future::<_, Self>(course).map(|finished, run, ctx| {
+            run.has_finished = true;
             run.end = end_of(&finished);
             ctx.stop();
         }));
+        self.course = Some(course);
     }
 }
 
@@ -94,7 +112,10 @@ impl Actor for RunActor {
 
     /// Also after a panic, so that the thread always hears how it ended.
     fn stopped(&mut self, _: &mut Self::Context) {
-        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        // Progress that was held back for the end is not stored if it never came.
+        let kept = self.has_finished || self.launch.run.kwargs.durability != Durability::Exit;
+        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
+        let standing = if kept { standing.clone() } else { Standing::default() };
         let over = RunOver { run_id: self.launch.run.run_id, end: self.end.clone(), standing };
         if let Some(thread) = self.launch.thread.upgrade() {
             thread.do_send(over);
@@ -106,8 +127,24 @@ impl Handler<StartAttempt> for RunActor {
     type Result = ();
 
     fn handle(&mut self, order: StartAttempt, _: &mut Self::Context) {
-        // This is the run's own arbiter.
-        NodeActor::new(order, self.launch.environment.node_pool.clone()).start();
+        // Once the run is cancelled, nothing begins any more; the dropped order says so.
+        if let Some(guard) = self.tasks.guard() {
+            // This is the run's own arbiter.
+            NodeActor::new(order, guard, self.launch.environment.node_pool.clone()).start();
+        }
+    }
+}
+
+impl Handler<CancelTasks> for RunActor {
+    type Result = ();
+
+    fn handle(&mut self, _: CancelTasks, ctx: &mut Self::Context) {
+        let Some(course) = self.course.take() else { return };
+        self.end = RunEnd::Cancelled;
+        // Dropping the driver cancels the attempts that it waits for.
+        ctx.cancel_future(course);
+        let gone = wrap_future::<_, Self>(self.tasks.cancelled());
+        ctx.spawn(gone.map(|(), _, ctx| ctx.stop()));
     }
 }
 

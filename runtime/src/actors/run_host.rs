@@ -13,7 +13,7 @@ use eddyline_engine::ids::Timestamp;
 use eddyline_engine::model::ChatModel;
 use eddyline_engine::node::{Attempt, AttemptEnd, Placement};
 use eddyline_engine::store::Store;
-use eddyline_engine::{Host, Key, StorageError, Which};
+use eddyline_engine::{CacheKey, Host, Key, Shared, StorageError, Which};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use tokio::sync::oneshot;
@@ -153,11 +153,19 @@ impl Host for RunHost {
     }
 
     fn store(&self) -> Option<Arc<dyn Store>> {
-        self.environment.store.clone()
+        Some(Arc::clone(&self.environment.store))
     }
 
     fn model(&self, name: &str) -> Option<Arc<dyn ChatModel>> {
         self.environment.models.get(name).cloned()
+    }
+
+    fn cached(&self, key: CacheKey) -> BoxFuture<'static, Option<Shared>> {
+        ready(self.environment.cache.get(&key, self.now())).boxed()
+    }
+
+    fn cache(&self, key: CacheKey, writes: Shared, keep: Option<Duration>) {
+        self.environment.cache.put(key, writes, keep, self.now());
     }
 }
 

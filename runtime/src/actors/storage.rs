@@ -7,7 +7,8 @@ use actix::{Actor, AsyncContext, Context, Handler};
 
 use crate::error::Error;
 use crate::messages::{
-    Answer, DrainStorage, Flush, Put, ReadCheckpoint, ReadRun, ReadRuns, ReadThread, WakeThread,
+    Answer, DrainStorage, Flush, Put, ReadCheckpoint, ReadCheckpoints, ReadRun, ReadRuns, ReadThread,
+    WakeThread,
 };
 use crate::storage::{self, Storage, Transaction};
 
@@ -124,5 +125,15 @@ impl Handler<ReadCheckpoint> for StorageActor {
         let ReadCheckpoint { thread_id, ns, which, reply } = read;
         // The run may have ended meanwhile.
         let _ = reply.send(self.read(|storage| storage.checkpoint(thread_id, &ns, which)));
+    }
+}
+
+impl Handler<ReadCheckpoints> for StorageActor {
+    type Result = ();
+
+    fn handle(&mut self, read: ReadCheckpoints, _: &mut Self::Context) {
+        let ReadCheckpoints { thread_id, ns, before, limit, reply } = read;
+        // Who asked may have ended meanwhile.
+        let _ = reply.send(self.read(|storage| storage.history(thread_id, &ns, before, limit)));
     }
 }

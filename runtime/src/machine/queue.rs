@@ -16,6 +16,8 @@ use crate::runs::MultitaskStrategy;
 pub(crate) struct Queue {
     slot: Slot,
     waiting: VecDeque<Uuid>,
+    /// Updates that wait for the one under way. They came when no run waited, so they go first.
+    updates: VecDeque<Uuid>,
     limit: usize,
     draining: bool,
 }
@@ -27,6 +29,8 @@ enum Slot {
     Running(Uuid),
     /// The graph has ended; what it came to is on its way to storage.
     Ending(Uuid),
+    /// The state is changed by hand.
+    Updating(Uuid),
 }
 
 /// What happens to a queue.
@@ -38,6 +42,14 @@ pub(crate) enum Event {
     Ended { run: Uuid },
     /// What a run came to is stored.
     Stored { run: Uuid },
+    /// A client wants a run stopped.
+    Cancel { run: Uuid },
+    /// The thread goes: nothing that waits will have its turn.
+    Clear,
+    /// A client changes the state by hand.
+    Update { update: Uuid },
+    /// A change by hand is made, or has failed.
+    Updated { update: Uuid },
     /// No run may start any more.
     Draining,
 }
@@ -49,12 +61,20 @@ pub(crate) enum Effect {
     Accept { run: Uuid },
     /// Start its graph.
     Launch { run: Uuid },
+    /// Work out a change by hand.
+    Update { update: Uuid },
     /// Tell the client that the thread is busy.
     RefuseBusy { run: Uuid },
-    /// Tell the client that too many runs wait.
+    /// Tell the client that too many wait.
     RefuseFull { run: Uuid },
     /// Store what the run came to.
     Finish { run: Uuid },
+    /// Stop the run where it stands.
+    Cancel { run: Uuid },
+    /// The run waits no longer, and will not start.
+    Dismiss { run: Uuid },
+    /// The update waits no longer, and will not be made.
+    DropUpdate { update: Uuid },
     /// Ask the run to stop after the superstep under way.
     Drain { run: Uuid },
     /// Nothing is under way and nothing waits, or may start.
@@ -63,12 +83,17 @@ pub(crate) enum Effect {
 
 impl Queue {
     pub(crate) fn new(limit: usize) -> Self {
-        Self { slot: Slot::Free, waiting: VecDeque::new(), limit, draining: false }
+        Self { slot: Slot::Free, waiting: VecDeque::new(), updates: VecDeque::new(), limit, draining: false }
+    }
+
+    /// True when anything is under way or waits.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.slot != Slot::Free || !self.waiting.is_empty()
     }
 
     /// True when a run is under way or waits.
-    pub(crate) fn is_busy(&self) -> bool {
-        self.slot != Slot::Free || !self.waiting.is_empty()
+    pub(crate) fn has_runs(&self) -> bool {
+        self.current().is_some() || !self.waiting.is_empty()
     }
 
     /// True once no run may start any more.
@@ -79,7 +104,7 @@ impl Queue {
     /// The run that has the slot.
     pub(crate) fn current(&self) -> Option<Uuid> {
         match self.slot {
-            Slot::Free => None,
+            Slot::Free | Slot::Updating(_) => None,
             Slot::Running(run) | Slot::Ending(run) => Some(run),
         }
     }
@@ -99,6 +124,10 @@ impl Queue {
             Event::Submitted { run, strategy } => self.submitted(run, strategy),
             Event::Ended { run } => self.ended(run),
             Event::Stored { run } => self.stored(run),
+            Event::Cancel { run } => self.cancel(run),
+            Event::Clear => self.clear(),
+            Event::Update { update } => self.update(update),
+            Event::Updated { update } => self.updated(update),
             Event::Draining => self.drain(),
         }
     }
@@ -109,6 +138,11 @@ impl Queue {
             return vec![Effect::Accept { run }, Effect::Launch { run }];
         }
         match strategy {
+            // It is over in a moment, and no run stands in the way.
+            MultitaskStrategy::Reject if !self.has_runs() && !self.draining => {
+                self.waiting.push_back(run);
+                vec![Effect::Accept { run }]
+            }
             MultitaskStrategy::Reject => vec![Effect::RefuseBusy { run }],
             MultitaskStrategy::Enqueue if self.waiting.len() >= self.limit => {
                 vec![Effect::RefuseFull { run }]
@@ -132,17 +166,64 @@ impl Queue {
         if self.slot != Slot::Ending(run) {
             return Vec::new();
         }
+        self.next()
+    }
+
+    fn cancel(&mut self, run: Uuid) -> Vec<Effect> {
+        if let Some(place) = self.waiting.iter().position(|waiting| *waiting == run) {
+            self.waiting.remove(place);
+            return vec![Effect::Dismiss { run }];
+        }
+        if self.slot == Slot::Running(run) { vec![Effect::Cancel { run }] } else { Vec::new() }
+    }
+
+    fn clear(&mut self) -> Vec<Effect> {
+        let updates = self.updates.drain(..).map(|update| Effect::DropUpdate { update });
+        let mut effects: Vec<Effect> = updates.collect();
+        effects.extend(self.waiting.drain(..).map(|run| Effect::Dismiss { run }));
+        match self.slot {
+            Slot::Free => effects.push(Effect::Rest),
+            Slot::Running(run) => effects.push(Effect::Cancel { run }),
+            Slot::Ending(_) | Slot::Updating(_) => {}
+        }
+        effects
+    }
+
+    fn update(&mut self, update: Uuid) -> Vec<Effect> {
+        match self.slot {
+            _ if self.has_runs() || self.draining => vec![Effect::RefuseBusy { run: update }],
+            Slot::Updating(_) if self.updates.len() >= self.limit => vec![Effect::RefuseFull { run: update }],
+            Slot::Updating(_) => {
+                self.updates.push_back(update);
+                Vec::new()
+            }
+            _ => {
+                self.slot = Slot::Updating(update);
+                vec![Effect::Update { update }]
+            }
+        }
+    }
+
+    fn updated(&mut self, update: Uuid) -> Vec<Effect> {
+        if self.slot != Slot::Updating(update) {
+            return Vec::new();
+        }
+        self.next()
+    }
+
+    /// The slot is free: who gets it?
+    fn next(&mut self) -> Vec<Effect> {
+        if let Some(update) = self.updates.pop_front() {
+            self.slot = Slot::Updating(update);
+            return vec![Effect::Update { update }];
+        }
         self.slot = Slot::Free;
         if self.draining {
             return vec![Effect::Rest];
         }
-        match self.waiting.pop_front() {
-            None => vec![Effect::Rest],
-            Some(run) => {
-                self.slot = Slot::Running(run);
-                vec![Effect::Launch { run }]
-            }
-        }
+        let Some(run) = self.waiting.pop_front() else { return vec![Effect::Rest] };
+        self.slot = Slot::Running(run);
+        vec![Effect::Launch { run }]
     }
 
     fn drain(&mut self) -> Vec<Effect> {
@@ -150,95 +231,10 @@ impl Queue {
         match self.slot {
             Slot::Free => vec![Effect::Rest],
             Slot::Running(run) => vec![Effect::Drain { run }],
-            Slot::Ending(_) => Vec::new(),
+            Slot::Ending(_) | Slot::Updating(_) => Vec::new(),
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const A: Uuid = Uuid::from_u128(1);
-    const B: Uuid = Uuid::from_u128(2);
-    const C: Uuid = Uuid::from_u128(3);
-
-    fn enqueue(run: Uuid) -> Event {
-        Event::Submitted { run, strategy: MultitaskStrategy::Enqueue }
-    }
-
-    fn reject(run: Uuid) -> Event {
-        Event::Submitted { run, strategy: MultitaskStrategy::Reject }
-    }
-
-    /// Plays the events on an empty queue of which one run may wait.
-    fn check(table: &[(Event, &[Effect])]) -> Queue {
-        let mut queue = Queue::new(1);
-        for (place, (event, expected)) in table.iter().enumerate() {
-            assert_eq!(queue.on(*event), *expected, "event {place}: {event:?}");
-        }
-        queue
-    }
-
-    #[test]
-    fn runs_take_turns() {
-        let queue = check(&[
-            (enqueue(A), &[Effect::Accept { run: A }, Effect::Launch { run: A }]),
-            (enqueue(B), &[Effect::Accept { run: B }]),
-            (Event::Ended { run: A }, &[Effect::Finish { run: A }]),
-            (Event::Stored { run: A }, &[Effect::Launch { run: B }]),
-            (Event::Ended { run: B }, &[Effect::Finish { run: B }]),
-            (Event::Stored { run: B }, &[Effect::Rest]),
-        ]);
-        assert!(!queue.is_busy());
-    }
-
-    #[test]
-    fn the_slot_is_taken_until_the_end_is_stored() {
-        let queue = check(&[
-            (enqueue(A), &[Effect::Accept { run: A }, Effect::Launch { run: A }]),
-            (Event::Ended { run: A }, &[Effect::Finish { run: A }]),
-            (reject(B), &[Effect::RefuseBusy { run: B }]),
-            (enqueue(C), &[Effect::Accept { run: C }]),
-        ]);
-        assert!(queue.holds(A) && queue.holds(C) && !queue.holds(B));
-    }
-
-    #[test]
-    fn a_full_queue_refuses() {
-        check(&[
-            (enqueue(A), &[Effect::Accept { run: A }, Effect::Launch { run: A }]),
-            (enqueue(B), &[Effect::Accept { run: B }]),
-            (enqueue(C), &[Effect::RefuseFull { run: C }]),
-        ]);
-    }
-
-    #[test]
-    fn strategies_are_alike_on_a_free_thread() {
-        check(&[(reject(A), &[Effect::Accept { run: A }, Effect::Launch { run: A }])]);
-    }
-
-    #[test]
-    fn news_of_other_runs_changes_nothing() {
-        check(&[
-            (Event::Ended { run: A }, &[]),
-            (enqueue(A), &[Effect::Accept { run: A }, Effect::Launch { run: A }]),
-            (Event::Stored { run: A }, &[]),
-            (Event::Ended { run: B }, &[]),
-            (Event::Ended { run: A }, &[Effect::Finish { run: A }]),
-            (Event::Ended { run: A }, &[]),
-        ]);
-    }
-
-    #[test]
-    fn a_draining_thread_ends_its_run_and_starts_no_other() {
-        check(&[
-            (enqueue(A), &[Effect::Accept { run: A }, Effect::Launch { run: A }]),
-            (enqueue(B), &[Effect::Accept { run: B }]),
-            (Event::Draining, &[Effect::Drain { run: A }]),
-            (Event::Ended { run: A }, &[Effect::Finish { run: A }]),
-            (Event::Stored { run: A }, &[Effect::Rest]),
-        ]);
-        check(&[(Event::Draining, &[Effect::Rest])]);
-    }
-}
+mod tests;

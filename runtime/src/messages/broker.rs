@@ -44,6 +44,13 @@ pub(crate) struct Unsubscribe {
     pub(crate) subscriber: SubscriberId,
 }
 
+/// Nothing happens any more in a run that never began.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct NeverBegan {
+    pub(crate) run_id: Uuid,
+}
+
 /// Ends every stream once the attached runs have told all, hands over what is left, and stops the broker.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]

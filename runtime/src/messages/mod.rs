@@ -15,15 +15,15 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use crate::error::Error;
 use crate::storage::{Error as StorageError, Result as StorageResult};
 
-pub(crate) use broker::{Attach, CloseStreams, Ready, Subscribe, Unsubscribe};
-pub(crate) use run::{CutOff, StartAttempt};
+pub(crate) use broker::{Attach, CloseStreams, NeverBegan, Ready, Subscribe, Unsubscribe};
+pub(crate) use run::{CancelTasks, CutOff, StartAttempt};
 pub(crate) use storage::{
-    DrainStorage, Flush, Put, ReadCheckpoint, ReadRun, ReadRuns, ReadThread, WakeThread,
+    DrainStorage, Flush, Put, ReadCheckpoint, ReadCheckpoints, ReadRun, ReadRuns, ReadThread, WakeThread,
 };
 pub(crate) use supervisor::{Forward, Sleepy, StopThreads, ThreadGone, ThreadOrder};
 pub(crate) use thread::{
-    Drain, FallAsleep, Join, LoadCheckpoint, MakeThread, RunEnd, RunOver, StoreCommit, Stored, StreamsClosed,
-    SubmitRun, Unheard, WriteFailed,
+    Cancel, Describe, Drain, FallAsleep, ForgetRun, ForgetThread, Join, LoadCheckpoint, MakeThread,
+    ReviseState, RunEnd, RunOver, StoreCommit, Stored, StreamsClosed, SubmitRun, Unheard, WriteFailed,
 };
 
 /// Where a client waits for an answer. Dropped without one, the client reads [`Error::Lost`].

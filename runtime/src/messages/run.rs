@@ -12,7 +12,12 @@ pub(crate) struct StartAttempt {
     pub(crate) reply: oneshot::Sender<AttemptEnd>,
 }
 
-/// Stops the run where it stands; its commits stay.
+/// Cancels the tasks of the run, and ends it once the last of them has let go; its commits stay.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct CancelTasks;
+
+/// Stops the run where it stands, without waiting for its tasks; its commits stay.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct CutOff;

@@ -64,7 +64,7 @@ pub(crate) struct ReadRuns {
     pub(crate) reply: Reply<Option<Vec<Run>>>,
 }
 
-/// Reads a checkpoint with its writes for a run.
+/// Reads a checkpoint with its writes, for a run or a reader of states.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct ReadCheckpoint {
@@ -72,4 +72,16 @@ pub(crate) struct ReadCheckpoint {
     pub(crate) ns: Key,
     pub(crate) which: Which,
     pub(crate) reply: oneshot::Sender<Result<Option<Saved>>>,
+}
+
+/// Reads checkpoints of a graph level with their writes for a reader of states, newest first.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ReadCheckpoints {
+    pub(crate) thread_id: Uuid,
+    pub(crate) ns: Key,
+    /// Only older ones.
+    pub(crate) before: Option<Uuid>,
+    pub(crate) limit: usize,
+    pub(crate) reply: oneshot::Sender<Result<Vec<Saved>>>,
 }

@@ -10,8 +10,9 @@ use uuid::Uuid;
 
 use super::{Answer, Reply, ThreadOrder};
 use crate::assistants::Assistant;
-use crate::runs::{Listen, Run, StartRun};
+use crate::runs::{CancelRun, Listen, Run, StartRun};
 use crate::standing::Standing;
+use crate::state::{CheckpointAddress, UpdateState};
 use crate::storage::{Error, Result};
 use crate::stream::Subscription;
 use crate::threads::{IfExists, Thread};
@@ -45,7 +46,52 @@ pub(crate) struct Join {
     pub(crate) reply: Reply<Subscription>,
 }
 
+/// Changes the state by hand; answers when it is stored, with the new checkpoint.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ReviseState {
+    pub(crate) update: Uuid,
+    pub(crate) request: Box<UpdateState>,
+    pub(crate) reply: Reply<CheckpointAddress>,
+}
+
+/// Changes what is said about the thread; answers when it is stored.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Describe {
+    pub(crate) metadata: Map<String, Value>,
+    pub(crate) reply: Reply<Thread>,
+}
+
+/// Cancels a run; answers when the request says.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Cancel {
+    pub(crate) request: CancelRun,
+    pub(crate) reply: Reply<()>,
+}
+
+/// Deletes a run, which is cancelled first; answers when it is gone.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ForgetRun {
+    pub(crate) run_id: Uuid,
+    pub(crate) reply: Reply<()>,
+}
+
+/// Deletes the thread, whose runs are cancelled first; answers when it is gone.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ForgetThread {
+    pub(crate) reply: Reply<()>,
+}
+
+impl ThreadOrder for Describe {}
+impl ThreadOrder for Cancel {}
+impl ThreadOrder for ForgetRun {}
+impl ThreadOrder for ForgetThread {}
 impl ThreadOrder for MakeThread {}
+impl ThreadOrder for ReviseState {}
 impl ThreadOrder for SubmitRun {}
 impl ThreadOrder for Join {}
 
@@ -85,6 +131,8 @@ pub(crate) enum RunEnd {
     Paused,
     /// It failed.
     Failed(Failure),
+    /// Somebody stopped it.
+    Cancelled,
     /// It was asked to stop, and can go on later.
     Drained,
 }

@@ -145,6 +145,32 @@ impl MultitaskStrategy {
     }
 }
 
+/// A request to stop a run.
+#[derive(Clone, Debug)]
+pub struct CancelRun {
+    /// The thread.
+    pub thread_id: Uuid,
+    /// The run.
+    pub run_id: Uuid,
+    /// What becomes of what it did.
+    pub action: CancelAction,
+    /// Why, as the thread's error says it to clients.
+    pub reason: String,
+    /// Whether to answer when the run has stopped and what it came to is stored, and not as soon as its record
+    /// says that it is cancelled.
+    pub wait: bool,
+}
+
+/// What becomes of what a cancelled run did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CancelAction {
+    /// Its checkpoints stay, and the run's record.
+    #[default]
+    Interrupt,
+    /// Its checkpoints go, and the run's record. The thread's record stays as it was before the run.
+    Rollback,
+}
+
 /// Which runs of a thread to list, newest first.
 #[derive(Clone, Copy, Debug)]
 pub struct ListRuns {

@@ -35,11 +35,13 @@ pub fn check(make: impl Fn() -> Box<dyn Storage>) {
         threads_and_runs_come_back_as_put,
         runs_are_listed_newest_first,
         checkpoints_are_found_by_age,
+        histories_are_read_from_the_newest,
         levels_are_apart,
         finished_writes_stay_and_slots_are_replaced,
         writes_come_back_in_order,
         older_epochs_are_refused,
         a_refused_transaction_leaves_nothing,
+        a_deleted_run_takes_its_checkpoints_along,
         a_deleted_thread_is_gone,
     ] {
         rule(&mut *make());
@@ -101,6 +103,35 @@ fn checkpoints_are_found_by_age(storage: &mut dyn Storage) {
     assert_eq!((saved.checkpoint, saved.metadata), (checkpoint, metadata), "as it was put");
 }
 
+fn histories_are_read_from_the_newest(storage: &mut dyn Storage) {
+    assert!(storage.history(THREAD, &root(), None, 10).expect("reads").is_empty());
+    for id in [2, 1, 3] {
+        put(storage, 0, vec![Change::Commit(step("", id))]);
+    }
+    put(storage, 0, vec![Change::Commit(step("sub:1", 4))]);
+    put(storage, 0, vec![Change::Commit(writes(2, vec![write(1, "b", ""), write(2, "a", "")]))]);
+    let mut ids = |before: Option<u128>, limit| {
+        let found = storage.history(THREAD, &root(), before.map(Uuid::from_u128), limit).expect("reads");
+        found.iter().map(|saved| saved.checkpoint.id.as_u128()).collect::<Vec<_>>()
+    };
+    assert_eq!(ids(None, 10), [3, 2, 1]);
+    assert_eq!(ids(None, 2), [3, 2]);
+    assert_eq!(ids(Some(3), 10), [2, 1]);
+    assert_eq!(ids(Some(9), 1), [3], "`before` need not exist");
+    assert_eq!(ids(Some(1), 10), [0_u128; 0]);
+    assert_eq!(ids(None, 0), [0_u128; 0]);
+
+    let history = storage.history(THREAD, &root(), None, 10).expect("reads");
+    for saved in history {
+        let which = Which::Id(saved.checkpoint.id);
+        assert_eq!(
+            storage.checkpoint(THREAD, &root(), which).expect("reads"),
+            Some(saved),
+            "as it is read alone"
+        );
+    }
+}
+
 fn levels_are_apart(storage: &mut dyn Storage) {
     put(storage, 0, vec![Change::Commit(step("", 1)), Change::Commit(step("sub:1", 2))]);
     let mut newest = |ns: &str| {
@@ -150,6 +181,27 @@ fn a_refused_transaction_leaves_nothing(storage: &mut dyn Storage) {
     assert!(storage.thread(THREAD).expect("reads").is_some());
     assert!(storage.run(THREAD, Uuid::from_u128(1)).expect("reads").is_none());
     assert!(storage.checkpoint(THREAD, &root(), Which::Newest).expect("reads").is_none());
+}
+
+fn a_deleted_run_takes_its_checkpoints_along(storage: &mut dyn Storage) {
+    let thread = Thread::new(THREAD, Map::new(), Timestamp(0));
+    put(storage, 0, vec![Change::PutThread(thread), Change::PutRun(run(1)), Change::PutRun(run(2))]);
+    for (owner, ns, id) in [(1, "", 1), (2, "", 2), (2, "sub:1", 3), (1, "", 4)] {
+        put(storage, 0, vec![Change::Commit(made_by(owner, step(ns, id)))]);
+    }
+    let rows = [1, 2].map(|id| Change::Commit(writes(id, vec![write(0, "a", "x")])));
+    put(storage, 0, rows.into());
+    put(storage, 1, vec![Change::DeleteRun(Uuid::from_u128(2))]);
+
+    assert_eq!(storage.run(THREAD, Uuid::from_u128(1)).expect("reads"), Some(run(1)));
+    assert_eq!(storage.run(THREAD, Uuid::from_u128(2)).expect("reads"), None);
+    let left = storage.history(THREAD, &root(), None, 10).expect("reads");
+    assert_eq!(left.iter().map(|saved| saved.checkpoint.id.as_u128()).collect::<Vec<_>>(), [4, 1]);
+    assert!(storage.checkpoint(THREAD, &"sub:1".into(), Which::Newest).expect("reads").is_none());
+    assert_eq!(left[1].writes.len(), 1, "writes of other runs' checkpoints stay");
+    put(storage, 1, vec![Change::Commit(step("", 2))]);
+    assert_eq!(written(storage, 2), [], "its writes are gone");
+    put(storage, 1, vec![Change::DeleteRun(Uuid::from_u128(7))]);
 }
 
 fn a_deleted_thread_is_gone(storage: &mut dyn Storage) {
@@ -214,6 +266,15 @@ fn step(ns: &str, id: u128) -> Commit {
     let parent = (id > 1).then(|| Uuid::from_u128(id - 1));
     let checkpoint = NewCheckpoint { checkpoint: Arc::new(checkpoint), metadata, parent };
     Commit { ns: ns.into(), writes: None, checkpoint: Some(checkpoint), outcome: Outcome::Continue }
+}
+
+/// The commit, as a run would make it.
+fn made_by(run: u128, mut commit: Commit) -> Commit {
+    if let Some(new) = &mut commit.checkpoint {
+        let extra = Arc::make_mut(&mut new.metadata.extra);
+        extra.insert("run_id".to_owned(), json!(Uuid::from_u128(run)));
+    }
+    commit
 }
 
 fn writes(checkpoint: u128, writes: Vec<PendingWrite>) -> Commit {

@@ -1,10 +1,12 @@
 //! Storage that ends with its process: maps.
 
 use std::collections::{BTreeMap, HashMap};
+use std::ops::Bound;
 use std::sync::Arc;
 
 use eddyline_engine::checkpoint::{Checkpoint, Commit, Metadata, PendingWrite, Saved};
 use eddyline_engine::{Key, Which};
+use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Change, Error, Read, Result, Storage, StoredThread, Transaction};
@@ -63,6 +65,17 @@ impl Read for MemoryStorage {
         let level = self.threads.get(&thread_id).and_then(|rows| rows.levels.get(ns));
         Ok(level.and_then(|level| level.find(which)))
     }
+
+    fn history(
+        &mut self,
+        thread_id: Uuid,
+        ns: &Key,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Saved>> {
+        let level = self.threads.get(&thread_id).and_then(|rows| rows.levels.get(ns));
+        Ok(level.map(|level| level.history(before, limit)).unwrap_or_default())
+    }
 }
 
 impl Storage for MemoryStorage {
@@ -100,6 +113,10 @@ impl Rows {
                 self.runs.insert(run.run_id, run);
             }
             Change::Commit(commit) => self.levels.entry(commit.ns.clone()).or_default().commit(commit),
+            Change::DeleteRun(run_id) => {
+                self.runs.remove(&run_id);
+                self.levels.values_mut().for_each(|level| level.forget(&run_id.to_string()));
+            }
             Change::DeleteThread => *self = Self::default(),
         }
     }
@@ -130,16 +147,36 @@ impl Level {
             Which::Id(id) => self.checkpoints.get_key_value(&id),
             Which::Before(id) => self.checkpoints.range(..id).next_back(),
         }?;
+        Some(self.saved(id, row))
+    }
+
+    fn history(&self, before: Option<Uuid>, limit: usize) -> Vec<Saved> {
+        let end = before.map_or(Bound::Unbounded, Bound::Excluded);
+        let rows = self.checkpoints.range((Bound::Unbounded, end)).rev();
+        rows.take(limit).map(|(id, row)| self.saved(id, row)).collect()
+    }
+
+    /// Drops the checkpoints of a run.
+    fn forget(&mut self, run_id: &str) {
+        let of_the_run = |_: &Uuid, row: &mut Row| {
+            row.metadata.extra.get("run_id").and_then(Value::as_str) == Some(run_id)
+        };
+        for (id, _) in self.checkpoints.extract_if(.., of_the_run) {
+            self.writes.remove(&id);
+        }
+    }
+
+    fn saved(&self, id: &Uuid, row: &Row) -> Saved {
         let mut writes: Vec<PendingWrite> =
             self.writes.get(id).map(|rows| rows.values().cloned().collect()).unwrap_or_default();
         // Stable: rows of one path stay ordered by task and index.
         writes.sort_by(|one, other| one.path.cmp(&other.path));
-        Some(Saved {
+        Saved {
             checkpoint: Arc::clone(&row.checkpoint),
             metadata: row.metadata.clone(),
             parent: row.parent,
             writes,
-        })
+        }
     }
 }
 

@@ -6,6 +6,8 @@
 #[cfg(any(test, feature = "test-util"))]
 pub mod conformance;
 mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use eddyline_engine::checkpoint::{Commit, Saved};
 use eddyline_engine::{Key, Which};
@@ -16,6 +18,8 @@ use crate::threads::Thread;
 
 pub use eddyline_engine::StorageError as Error;
 pub use memory::MemoryStorage;
+#[cfg(feature = "sqlite")]
+pub use sqlite::{OpenError, SqliteStorage};
 
 /// A result of storage.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -36,6 +40,16 @@ pub trait Read: Send {
     /// The newest checkpoint of the graph level `ns` that `which` allows, with its writes ordered by path,
     /// task and index.
     fn checkpoint(&mut self, thread_id: Uuid, ns: &Key, which: Which) -> Result<Option<Saved>>;
+
+    /// The checkpoints of a graph level, newest first, each with its writes as [`checkpoint`](Self::checkpoint)
+    /// gives them: at most `limit`, and only those that are older than `before`.
+    fn history(
+        &mut self,
+        thread_id: Uuid,
+        ns: &Key,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Saved>>;
 }
 
 /// Writes, and reads what it wrote.
@@ -80,6 +94,9 @@ pub enum Change {
     PutRun(Run),
     /// A moment of a run; how writes meet those that there are says [`Commit`].
     Commit(Commit),
+    /// The run's record goes, and on every graph level the checkpoints whose metadata has its id as `run_id`,
+    /// with the writes that hang on them. What it wrote beside earlier checkpoints stays.
+    DeleteRun(Uuid),
     /// Everything of the thread goes, its epoch included.
     DeleteThread,
 }

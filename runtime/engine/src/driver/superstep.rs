@@ -105,7 +105,7 @@ impl Level {
         for slot in slots.iter_mut().filter(|slot| slot.writes.is_none()) {
             let Some(key) = self.cache_key(slot) else { continue };
             let Some(cached) = self.host.cached(key).await else { continue };
-            slot.writes = Some(self.from_cache(&cached));
+            slot.writes = Some(self.cached_writes(&cached));
             slot.restored = true;
             let rows = self.rows(slot);
             self.saver.save(self.head, rows, None, Outcome::Continue).await?;
@@ -339,7 +339,7 @@ impl Level {
         Ok(values)
     }
 
-    fn from_cache(&self, cached: &Shared) -> WriteList {
+    fn cached_writes(&self, cached: &Shared) -> WriteList {
         let pairs = cached.json().as_array().into_iter().flatten();
         let pair = |pair: &Value| {
             let (key, value) = (pair.get(0)?.as_str()?, Shared::from(pair.get(1)?.clone()));

@@ -5,20 +5,21 @@ use std::sync::{Arc, OnceLock};
 
 use actix::fut::wrap_future;
 use actix::{Actor, AsyncContext, Context, Handler};
-use eddyline_engine::fact::{Body, Fact, Failure};
+use eddyline_engine::fact::{Body, Fact};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use super::ending::Ending;
+use super::orders::answered;
 use super::{Current, ThreadActor, died};
 use crate::actors::{Launch, RunActor};
 use crate::machine::{Effect, Event};
 use crate::messages::{
     Answer, Attach, CutOff, LoadCheckpoint, ReadCheckpoint, RunEnd, RunOver, StoreCommit, Stored, WriteFailed,
 };
-use crate::runs::{Run, RunStatus};
+use crate::runs::{CancelAction, Run, RunStatus};
 use crate::storage::{Change, Error};
 use crate::stream::feed::feed;
-use crate::threads::ThreadStatus;
 
 impl ThreadActor {
     pub(super) fn apply(&mut self, effects: Vec<Effect>, ctx: &mut Context<Self>) {
@@ -27,6 +28,11 @@ impl ThreadActor {
                 Effect::Launch { run } => self.launch(run, ctx),
                 Effect::Finish { run } => self.finish(run, ctx),
                 Effect::Drain { .. } => self.drain_current(),
+                // Here they come from a thread that is to go; a client's own cancellation sees to its run.
+                Effect::Cancel { .. } => self.stop_current(CancelAction::Rollback, "", None),
+                Effect::Dismiss { run } => self.dismiss(run, CancelAction::Rollback, None, ctx),
+                Effect::Update { update } => self.revise(update, ctx),
+                Effect::DropUpdate { update } => self.drop_revision(update),
                 Effect::Rest => self.rest(ctx),
                 // Whoever submitted the run has seen to these.
                 Effect::Accept { .. } | Effect::RefuseBusy { .. } | Effect::RefuseFull { .. } => {}
@@ -65,7 +71,7 @@ impl ThreadActor {
         };
         // This is the thread's own arbiter.
         let address = RunActor::new(launch).start();
-        self.current = Some(Current { address, facts, draining, over: None });
+        self.current = Some(Current { run_id, address, facts, draining, over: None, cancellation: None });
     }
 
     fn drain_current(&mut self) {
@@ -88,39 +94,23 @@ impl ThreadActor {
     }
 
     fn final_changes(&mut self, run_id: Uuid) -> Vec<Change> {
-        let now = self.environment.now();
-        let more = self.queue.waiting() > 0;
+        let (now, more) = (self.environment.now(), self.queue.waiting() > 0);
         let queued = self.runs.remove(&run_id).expect("the queue holds runs that were accepted");
-        let over = self.current.as_ref().and_then(|current| current.over.as_ref());
-        let over = over.expect("a run is finished after it has ended");
-        let (run_status, thread_status, failure) = statuses(&over.end);
-        let mut run = queued.run;
-        run.status = run_status;
-        run.updated_at = now;
-        if run.kwargs.temporary && run_status.is_final() {
-            self.head = None;
-            return vec![Change::DeleteThread];
+        let current = self.current.as_mut().expect("a run is finished while it has the slot");
+        let over = current.over.as_mut().expect("a run is finished after it has ended");
+        let cancellation = current.cancellation.as_ref();
+        if cancellation.is_some() {
+            // Even if it came to its end in the same moment.
+            over.end = RunEnd::Cancelled;
         }
-        let Some(thread) = &mut self.head else { return vec![Change::PutRun(run)] };
-        thread.updated_at = now;
-        if run_status.is_final() {
-            thread.state_updated_at = now;
-            thread.status = if more { ThreadStatus::Busy } else { thread_status };
-            thread.error = failure;
-            thread.metadata.insert("graph_id".to_owned(), json!(run.graph_id));
-            if let Some(values) = &over.standing.values {
-                thread.values = Some(values.clone());
-                thread.interrupts.clone_from(&over.standing.interrupts);
-            }
-        }
-        vec![Change::PutThread(thread.clone()), Change::PutRun(run)]
+        Ending { run: queued.run, over, cancellation, more, now }.changes(&mut self.head)
     }
 
     /// Tells listeners that the run is over; a run that will go on later just falls silent.
     fn announce_end(&mut self, ctx: &mut Context<Self>) {
         let Some(Current { facts, over: Some(over), .. }) = self.current.take() else { return };
         let failure = match over.end {
-            RunEnd::Done | RunEnd::Paused => None,
+            RunEnd::Done | RunEnd::Paused | RunEnd::Cancelled => None,
             RunEnd::Failed(failure) => Some(failure),
             RunEnd::Drained => {
                 ctx.spawn(wrap_future(facts.end(None)));
@@ -139,16 +129,6 @@ fn pick_up(run: &mut Run) {
     let kwargs = Arc::make_mut(&mut run.kwargs);
     if let Some(Value::Object(metadata)) = kwargs.config.get_mut("metadata") {
         metadata.insert("run_attempt".to_owned(), json!(run.attempt));
-    }
-}
-
-/// How run and thread stand after such an end. A pause is a success of the run.
-fn statuses(end: &RunEnd) -> (RunStatus, ThreadStatus, Option<Failure>) {
-    match end {
-        RunEnd::Done => (RunStatus::Success, ThreadStatus::Idle, None),
-        RunEnd::Paused => (RunStatus::Success, ThreadStatus::Interrupted, None),
-        RunEnd::Failed(failure) => (RunStatus::Error, ThreadStatus::Error, Some(failure.clone())),
-        RunEnd::Drained => (RunStatus::Pending, ThreadStatus::Busy, None),
     }
 }
 
@@ -195,6 +175,10 @@ impl Handler<Stored> for ThreadActor {
     type Result = ();
 
     fn handle(&mut self, Stored { run_id: run, result }: Stored, ctx: &mut Self::Context) {
+        let answer = result.clone();
+        let cancellation = self.current.as_mut().and_then(|current| current.cancellation.as_mut());
+        let waiting =
+            cancellation.map(|cancelled| std::mem::take(&mut cancelled.waiting)).unwrap_or_default();
         if let Err(error) = result {
             // The run is over, whatever storage says of it: listeners must not wait for ever.
             if let Some(current) = &mut self.current
@@ -205,6 +189,9 @@ impl Handler<Stored> for ThreadActor {
             ctx.notify(WriteFailed { error });
         }
         self.announce_end(ctx);
+        for reply in waiting {
+            reply.send(answered(answer.clone(), ()));
+        }
         let effects = self.queue.on(Event::Stored { run });
         self.apply(effects, ctx);
         self.settle(ctx);
@@ -217,26 +204,6 @@ impl Handler<CutOff> for ThreadActor {
     fn handle(&mut self, order: CutOff, _: &mut Self::Context) {
         if let Some(current) = &self.current {
             current.address.do_send(order);
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pause_is_a_success_of_the_run() {
-        let failure = Failure { class: "ValueError".into(), message: "boom".into(), visible: true };
-        for (end, run, thread) in [
-            (RunEnd::Done, RunStatus::Success, ThreadStatus::Idle),
-            (RunEnd::Paused, RunStatus::Success, ThreadStatus::Interrupted),
-            (RunEnd::Failed(failure), RunStatus::Error, ThreadStatus::Error),
-            (RunEnd::Drained, RunStatus::Pending, ThreadStatus::Busy),
-        ] {
-            let (run_status, thread_status, error) = statuses(&end);
-            assert_eq!((run_status, thread_status), (run, thread));
-            assert_eq!(error.is_some(), matches!(end, RunEnd::Failed(_)));
         }
     }
 }

@@ -4,9 +4,12 @@
 //! What storage refuses, the thread must not believe: it ends, and the next order finds a new one that reads
 //! what is stored.
 
+mod cancel;
 mod course;
+mod ending;
 mod orders;
 mod rest;
+mod revise;
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
@@ -21,9 +24,10 @@ use crate::actors::{BrokerActor, RunActor, StorageActor, SupervisorActor};
 use crate::environment::Environment;
 use crate::machine::Queue;
 use crate::messages::{
-    Answer, CloseStreams, CutOff, Put, RunEnd, RunOver, ThreadGone, WakeThread, WriteFailed,
+    Answer, CloseStreams, CutOff, Put, Reply, ReviseState, RunEnd, RunOver, ThreadGone, WakeThread,
+    WriteFailed,
 };
-use crate::runs::Run;
+use crate::runs::{CancelAction, Run};
 use crate::storage::{Change, StoredThread, Transaction};
 use crate::stream::demand::Demand;
 use crate::stream::feed::FactSender;
@@ -46,12 +50,16 @@ pub(crate) struct ThreadActor {
     /// The runs that the queue holds.
     runs: HashMap<Uuid, Queued>,
     current: Option<Current>,
+    /// Changes by hand that wait or are worked out.
+    revisions: HashMap<Uuid, ReviseState>,
     subscribers: u64,
     /// How many orders came so far.
     seen: u64,
     nap: Option<SpawnHandle>,
     /// True once nothing may start here any more.
     closing: bool,
+    /// Who waits for the thread to be deleted, once it is to be.
+    deleting: Vec<Reply<()>>,
 }
 
 /// A run that waits or is under way.
@@ -62,12 +70,15 @@ struct Queued {
 
 /// The run that has the slot.
 struct Current {
+    run_id: Uuid,
     address: Addr<RunActor>,
     facts: FactSender,
     /// Set once the run should stop after a superstep, with the reason.
     draining: Arc<OnceLock<String>>,
     /// What it came to, once it has ended.
     over: Option<RunOver>,
+    /// Set once it is to be stopped.
+    cancellation: Option<Cancellation>,
 }
 
 impl ThreadActor {
@@ -91,10 +102,12 @@ impl ThreadActor {
             queue,
             runs: HashMap::new(),
             current: None,
+            revisions: HashMap::new(),
             subscribers: 0,
             seen: 0,
             nap: None,
             closing: false,
+            deleting: Vec::new(),
         }
     }
 
@@ -145,6 +158,15 @@ impl ThreadActor {
             act(result);
         })
     }
+}
+
+/// How a run is stopped that somebody cancelled.
+#[derive(Debug)]
+struct Cancellation {
+    action: CancelAction,
+    reason: String,
+    /// Who waits until what it came to is stored.
+    waiting: Vec<Reply<()>>,
 }
 
 impl Actor for ThreadActor {

@@ -13,7 +13,7 @@ use crate::assistants::Assistant;
 use crate::configuration::{self, Inherited};
 use crate::error::Error;
 use crate::machine::{Effect, Event};
-use crate::messages::{Join, MakeThread, SubmitRun, Subscribe};
+use crate::messages::{Describe, Join, MakeThread, SubmitRun, Subscribe};
 use crate::runs::{Begin, IfNotExists, Listen, Run, RunStatus, StartRun};
 use crate::storage::Change;
 use crate::stream::{BATCHES, SubscriberId, Subscription};
@@ -39,6 +39,26 @@ impl Handler<MakeThread> for ThreadActor {
         self.head = Some(thread.clone());
         let answer = Self::answer_or_end(ctx, move |result| reply.send(answered(result, thread)));
         self.put(changes, answer);
+        self.settle(ctx);
+    }
+}
+
+impl Handler<Describe> for ThreadActor {
+    type Result = ();
+
+    fn handle(&mut self, Describe { metadata, reply }: Describe, ctx: &mut Self::Context) {
+        self.seen += 1;
+        let now = self.environment.now();
+        if let Some(thread) = &mut self.head {
+            thread.metadata.extend(metadata);
+            thread.updated_at = now;
+            let thread = thread.clone();
+            let changes = vec![Change::PutThread(thread.clone())];
+            let answer = Self::answer_or_end(ctx, move |result| reply.send(answered(result, thread)));
+            self.put(changes, answer);
+        } else {
+            reply.send(Err(Error::ThreadNotFound { thread_id: self.thread_id }));
+        }
         self.settle(ctx);
     }
 }
@@ -71,6 +91,9 @@ impl ThreadActor {
     fn submit(&mut self, order: SubmitRun, ctx: &mut Context<Self>) {
         let run = order.run_id;
         let thread_id = self.thread_id;
+        if !self.deleting.is_empty() {
+            return order.reply.send(Err(Error::ThreadNotFound { thread_id }));
+        }
         if self.head.is_none() && order.request.if_not_exists == IfNotExists::Reject {
             return order.reply.send(Err(Error::ThreadNotFound { thread_id }));
         }
@@ -166,6 +189,6 @@ impl ThreadActor {
     }
 }
 
-fn answered<T>(result: crate::storage::Result<()>, answer: T) -> Result<T, Error> {
+pub(super) fn answered<T>(result: crate::storage::Result<()>, answer: T) -> Result<T, Error> {
     result.map(|()| answer).map_err(Error::from)
 }

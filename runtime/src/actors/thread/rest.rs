@@ -12,6 +12,9 @@ use crate::messages::{CloseStreams, Drain, FallAsleep, Sleepy, StreamsClosed, Un
 impl ThreadActor {
     /// Nothing is under way and nothing may start, or nothing waits.
     pub(super) fn rest(&mut self, ctx: &mut Context<Self>) {
+        if !self.deleting.is_empty() {
+            self.delete(ctx);
+        }
         if self.queue.is_draining() {
             self.close(ctx);
         }

@@ -1,0 +1,226 @@
+//! The rows of runs.
+
+use std::sync::Arc;
+
+use eddyline_engine::config::{Breakpoints, Durability};
+use eddyline_engine::ids::Timestamp;
+use eddyline_engine::{Key, Shared};
+use rusqlite::{Connection, Row, params};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use uuid::Uuid;
+
+use super::error::{Result, corrupt};
+use super::json;
+use super::shared;
+use crate::runs::{Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus, StreamMode};
+
+/// The column `asked`: what differs from run to run.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Asked {
+    /// In a list, because an input of `null` is an input.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    input: Vec<Shared>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    command: Vec<Value>,
+}
+
+/// What runs of a thread have in common.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
+#[allow(clippy::struct_excessive_bools)]
+struct Told {
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    metadata: Map<String, Value>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    config: Map<String, Value>,
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    context: Map<String, Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    stream_modes: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interrupt_before: Option<Nodes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interrupt_after: Option<Nodes>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checkpoint_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    webhook: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    feedback_keys: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "is_false")]
+    temporary: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    subgraphs: bool,
+    #[serde(skip_serializing_if = "is_false")]
+    resumable: bool,
+    durability: Durability,
+    #[serde(skip_serializing_if = "is_false")]
+    strict_resume: bool,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+/// Breakpoints: all nodes, or these.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Nodes {
+    All(bool),
+    At(Vec<Key>),
+}
+
+/// Stores the record of a run, or puts it in the place of what there was.
+pub(super) fn put(db: &Connection, thread: i64, run: &Run) -> Result<()> {
+    let shared = shared::key(db, thread, &json::text(&told(run))?, Some(run.run_id))?;
+    let kwargs = &run.kwargs;
+    let asked = Asked {
+        input: kwargs.input.iter().cloned().collect(),
+        command: kwargs.command.iter().cloned().collect(),
+    };
+    let mut upsert = db.prepare_cached(
+        "INSERT INTO runs (thread, id, status, created, updated, attempt, multitask, assistant, graph,
+            shared, asked)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
+         ON CONFLICT (thread, id) DO UPDATE SET status = ?3, created = ?4, updated = ?5, attempt = ?6,
+            multitask = ?7, assistant = ?8, graph = ?9, shared = ?10, asked = ?11",
+    )?;
+    upsert.execute(params![
+        thread,
+        run.run_id.as_bytes(),
+        run.status.as_str(),
+        run.created_at.0,
+        run.updated_at.0,
+        run.attempt,
+        run.multitask_strategy.as_str(),
+        run.assistant_id.as_bytes(),
+        run.graph_id,
+        shared,
+        json::text(&asked)?,
+    ])?;
+    Ok(())
+}
+
+const COLUMNS: &str = "id, status, created, updated, attempt, multitask, assistant, graph, shared, asked";
+
+/// The record of a run.
+pub(super) fn get(db: &Connection, thread: i64, thread_id: Uuid, run_id: Uuid) -> Result<Option<Run>> {
+    let sql = format!("SELECT {COLUMNS} FROM runs WHERE thread = ?1 AND id = ?2");
+    let mut find = db.prepare_cached(&sql)?;
+    let mut rows = find.query(params![thread, run_id.as_bytes()])?;
+    rows.next()?.map(|row| read(db, row, thread_id)).transpose()
+}
+
+/// The records of a thread's runs, newest first.
+pub(super) fn list(db: &Connection, thread: i64, request: ListRuns) -> Result<Vec<Run>> {
+    let ListRuns { thread_id, status, limit, offset } = request;
+    let sql = format!(
+        "SELECT {COLUMNS} FROM runs WHERE thread = ?1 AND (?2 IS NULL OR status = ?2)
+         ORDER BY id DESC LIMIT ?3 OFFSET ?4"
+    );
+    let mut find = db.prepare_cached(&sql)?;
+    let [limit, offset] = [limit, offset].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+    let mut rows = find.query(params![thread, status.map(RunStatus::as_str), limit, offset])?;
+    let mut runs = Vec::new();
+    while let Some(row) = rows.next()? {
+        runs.push(read(db, row, thread_id)?);
+    }
+    Ok(runs)
+}
+
+/// Drops the record of a run.
+pub(super) fn delete(db: &Connection, thread: i64, run_id: Uuid) -> Result<()> {
+    let mut delete = db.prepare_cached("DELETE FROM runs WHERE thread = ?1 AND id = ?2")?;
+    delete.execute(params![thread, run_id.as_bytes()])?;
+    Ok(())
+}
+
+fn read(db: &Connection, row: &Row<'_>, thread_id: Uuid) -> Result<Run> {
+    let (status, multitask): (String, String) = (row.get(1)?, row.get(5)?);
+    let asked: String = row.get(9)?;
+    let asked: Asked = serde_json::from_str(&asked)?;
+    let run_id = Uuid::from_bytes(row.get(0)?);
+    let mut told: Told = serde_json::from_str(&shared::text(db, row.get(8)?, Some(run_id))?)?;
+    Ok(Run {
+        run_id,
+        thread_id,
+        assistant_id: Uuid::from_bytes(row.get(6)?),
+        graph_id: row.get(7)?,
+        metadata: std::mem::take(&mut told.metadata),
+        status: status_of(&status)?,
+        kwargs: Arc::new(kwargs_of(asked, told)?),
+        multitask_strategy: strategy_of(&multitask)?,
+        created_at: Timestamp(row.get(2)?),
+        updated_at: Timestamp(row.get(3)?),
+        attempt: row.get(4)?,
+    })
+}
+
+fn told(run: &Run) -> Told {
+    let kwargs = &run.kwargs;
+    let nodes = |breakpoints: &Breakpoints| match breakpoints {
+        Breakpoints::Never => Nodes::At(Vec::new()),
+        Breakpoints::All => Nodes::All(true),
+        Breakpoints::At(nodes) => Nodes::At(nodes.clone()),
+    };
+    Told {
+        metadata: run.metadata.clone(),
+        config: kwargs.config.clone(),
+        context: kwargs.context.clone(),
+        stream_modes: kwargs.stream_modes.iter().map(|mode| mode.as_str().to_owned()).collect(),
+        interrupt_before: kwargs.interrupt_before.as_ref().map(nodes),
+        interrupt_after: kwargs.interrupt_after.as_ref().map(nodes),
+        checkpoint_id: kwargs.checkpoint_id,
+        webhook: kwargs.webhook.clone(),
+        feedback_keys: kwargs.feedback_keys.clone(),
+        temporary: kwargs.temporary,
+        subgraphs: kwargs.subgraphs,
+        resumable: kwargs.resumable,
+        durability: kwargs.durability,
+        strict_resume: kwargs.strict_resume,
+    }
+}
+
+fn kwargs_of(asked: Asked, told: Told) -> Result<Kwargs> {
+    let nodes = |nodes| match nodes {
+        Nodes::All(_) => Breakpoints::All,
+        Nodes::At(nodes) if nodes.is_empty() => Breakpoints::Never,
+        Nodes::At(nodes) => Breakpoints::At(nodes),
+    };
+    let mode = |name: &String| StreamMode::from_name(name).ok_or_else(|| corrupt("no known stream mode"));
+    Ok(Kwargs {
+        input: asked.input.into_iter().next(),
+        command: asked.command.into_iter().next(),
+        config: told.config,
+        context: told.context,
+        stream_modes: told.stream_modes.iter().map(mode).collect::<Result<_>>()?,
+        interrupt_before: told.interrupt_before.map(nodes),
+        interrupt_after: told.interrupt_after.map(nodes),
+        checkpoint_id: told.checkpoint_id,
+        webhook: told.webhook,
+        feedback_keys: told.feedback_keys,
+        temporary: told.temporary,
+        subgraphs: told.subgraphs,
+        resumable: told.resumable,
+        durability: told.durability,
+        strict_resume: told.strict_resume,
+    })
+}
+
+fn status_of(word: &str) -> Result<RunStatus> {
+    use RunStatus::{Error, Interrupted, Pending, Running, Success, Timeout};
+    [Pending, Running, Error, Success, Timeout, Interrupted]
+        .into_iter()
+        .find(|status| status.as_str() == word)
+        .ok_or_else(|| corrupt("a run of no known status"))
+}
+
+fn strategy_of(word: &str) -> Result<MultitaskStrategy> {
+    [MultitaskStrategy::Enqueue, MultitaskStrategy::Reject]
+        .into_iter()
+        .find(|strategy| strategy.as_str() == word)
+        .ok_or_else(|| corrupt("no known multitask strategy"))
+}

@@ -1,0 +1,130 @@
+//! The tables, how a connection is set up, and how an older database becomes one of today.
+//!
+//! ```text
+//!  threads   one row for each thread: the epoch, and the record once there is one
+//!  runs      one row for each run
+//!  commits   one row for each superstep, and one for each task that stored its writes before its siblings
+//!  shared    what runs of one thread have in common
+//!  names     channels and nodes, which rows call by number
+//! ```
+//!
+//! Rows of `commits` never change what they say of values, so later rows point at earlier ones.
+
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::error::OpenError;
+
+/// Each brings the schema from the version that is its place in the list to the next.
+const MIGRATIONS: &[&str] = &["
+CREATE TABLE threads (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    epoch INTEGER NOT NULL,
+    created INTEGER, -- NULL while there is no record
+    updated INTEGER,
+    status TEXT,
+    metadata TEXT,
+    rest TEXT
+);
+CREATE TABLE runs (
+    key INTEGER PRIMARY KEY,
+    thread INTEGER NOT NULL,
+    id BLOB NOT NULL,
+    status TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    multitask TEXT NOT NULL,
+    assistant BLOB NOT NULL,
+    graph TEXT NOT NULL,
+    shared INTEGER NOT NULL, -- what it was told but for
+    asked TEXT NOT NULL,     -- its input
+    UNIQUE (thread, id)
+);
+CREATE INDEX open_runs ON runs (status) WHERE status IN ('pending', 'running');
+CREATE TABLE commits (
+    row INTEGER PRIMARY KEY,
+    thread INTEGER NOT NULL,
+    ns TEXT NOT NULL,
+    id BLOB,          -- of the checkpoint; NULL when the row makes none
+    parent BLOB,
+    made INTEGER,     -- when; NULL while only writes are known of the checkpoint
+    source INTEGER,
+    step INTEGER,
+    state TEXT,       -- versions, what nodes have seen, and where values stand that the row does not add
+    added TEXT,       -- the values that it adds
+    run BLOB,         -- the run that the metadata names, if it names one
+    shared INTEGER,   -- the metadata that is constant in a run
+    hung INTEGER,     -- the row on whose checkpoint the writes hang; 0 for this one
+    writes TEXT,
+    UNIQUE (thread, ns, id)
+);
+CREATE INDEX hung_writes ON commits (hung) WHERE hung > 0;
+CREATE TABLE shared (
+    key INTEGER PRIMARY KEY,
+    thread INTEGER NOT NULL,
+    text TEXT NOT NULL
+);
+CREATE INDEX shared_of_thread ON shared (thread);
+CREATE TABLE names (
+    id INTEGER PRIMARY KEY,
+    name TEXT NOT NULL UNIQUE
+);
+"];
+
+/// The newest version that this program knows.
+pub(super) fn version() -> i64 {
+    i64::try_from(MIGRATIONS.len()).unwrap_or(i64::MAX)
+}
+
+/// The database's file in its folder.
+pub(super) const FILE: &str = "eddyline.db";
+
+/// How long a statement waits for the moment in which a checkpoint of the log holds the file.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Opens the database of the folder, makes it if it is not there, and brings it to today's schema.
+pub(super) fn open(folder: &Path) -> Result<Connection, OpenError> {
+    let unusable = |source| OpenError::Database { folder: folder.to_owned(), source };
+    let mut connection = connect(folder).map_err(unusable)?;
+    let found = migrate(&mut connection).map_err(unusable)?;
+    let known = version();
+    if found > known {
+        return Err(OpenError::Newer { folder: folder.to_owned(), found, known });
+    }
+    Ok(connection)
+}
+
+/// A connection that is set up. Only `page_size` needs a database that is new.
+pub(super) fn connect(folder: &Path) -> rusqlite::Result<Connection> {
+    let connection = Connection::open(folder.join(FILE))?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    connection.pragma_update(None, "page_size", 8192)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    // The log is brought home beside the commits, by `checkpointer`.
+    connection.pragma_update(None, "wal_autocheckpoint", 0)?;
+    Ok(connection)
+}
+
+/// Takes the steps that are missing, all or none; answers with the version that was found if it is too new,
+/// and with today's otherwise.
+fn migrate(connection: &mut Connection) -> rusqlite::Result<i64> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let found: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    let missing = usize::try_from(found).unwrap_or_default();
+    if missing >= MIGRATIONS.len() {
+        return Ok(found);
+    }
+    for step in &MIGRATIONS[missing..] {
+        transaction.execute_batch(step)?;
+    }
+    transaction.pragma_update(None, "user_version", version())?;
+    transaction.commit()?;
+    Ok(version())
+}

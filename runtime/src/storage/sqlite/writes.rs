@@ -1,0 +1,92 @@
+//! Writes of tasks, as a row has them: those of one task stand together.
+
+use std::collections::BTreeMap;
+
+use eddyline_engine::checkpoint::PendingWrite;
+use eddyline_engine::{Key, Shared};
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::error::Result;
+use super::json;
+use super::names::Names;
+
+/// The writes of one task: index, channel and value of each.
+#[derive(Serialize)]
+struct Task<'a> {
+    #[serde(rename = "t")]
+    id: Uuid,
+    #[serde(rename = "p")]
+    path: &'a str,
+    #[serde(rename = "w")]
+    writes: Vec<(i32, i64, &'a Shared)>,
+}
+
+/// The same, as it is read. Values are read apart, so that they may nest as deep as they did.
+#[derive(Deserialize)]
+struct TaskText<'a> {
+    #[serde(rename = "t")]
+    id: Uuid,
+    #[serde(rename = "p")]
+    path: Key,
+    #[serde(rename = "w", borrow)]
+    writes: Vec<(i32, i64, &'a RawValue)>,
+}
+
+/// The text of a row's writes.
+pub(super) fn encode(db: &Connection, names: &mut Names, writes: &[PendingWrite]) -> Result<String> {
+    let mut tasks: Vec<Task<'_>> = Vec::new();
+    for write in writes {
+        let entry = (write.index, names.number(db, &write.channel)?, &write.value);
+        match tasks.last_mut() {
+            Some(last) if last.id == write.task && *last.path == *write.path => last.writes.push(entry),
+            _ => tasks.push(Task { id: write.task, path: &write.path, writes: vec![entry] }),
+        }
+    }
+    json::text_around(&tasks, 4)
+}
+
+/// The writes that hang on the checkpoint of a row, in order of path, task and index.
+///
+/// Rows are read in the order in which they were stored: what has finished stays as it was, and the four slots
+/// of a task hold what came last.
+pub(super) fn hanging(db: &Connection, names: &mut Names, row: i64) -> Result<Vec<PendingWrite>> {
+    let mut found = BTreeMap::new();
+    for sql in [
+        "SELECT writes FROM commits WHERE row = ?1 AND hung = 0 AND writes IS NOT NULL",
+        "SELECT writes FROM commits WHERE hung > 0 AND hung = ?1 ORDER BY row",
+    ] {
+        let mut find = db.prepare_cached(sql)?;
+        let mut rows = find.query([row])?;
+        while let Some(row) = rows.next()? {
+            decode(db, names, row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?, &mut found)?;
+        }
+    }
+    let mut writes: Vec<PendingWrite> = found.into_values().collect();
+    // Stable: rows of one path stay ordered by task and index.
+    writes.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(writes)
+}
+
+fn decode(
+    db: &Connection,
+    names: &mut Names,
+    text: &str,
+    found: &mut BTreeMap<(Uuid, i32), PendingWrite>,
+) -> Result<()> {
+    let tasks: Vec<TaskText<'_>> = serde_json::from_str(text)?;
+    for TaskText { id: task, path, writes } in tasks {
+        for (index, channel, value) in writes {
+            if index >= 0 && found.contains_key(&(task, index)) {
+                continue;
+            }
+            let channel = names.name(db, channel)?;
+            let value = serde_json::from_str(value.get())?;
+            let write = PendingWrite { task, index, channel, value, path: path.clone() };
+            found.insert((task, index), write);
+        }
+    }
+    Ok(())
+}
