@@ -68,6 +68,12 @@ struct Serve {
     /// Listen where other machines can reach it, although whoever reaches it may use it
     #[arg(long)]
     allow_remote: bool,
+    /// The folder that keeps threads, runs and checkpoints [default: .eddyline]
+    #[arg(long, value_name = "FOLDER", conflicts_with = "memory")]
+    data_dir: Option<String>,
+    /// Keep everything in memory, and lose it at the end
+    #[arg(long)]
+    memory: bool,
     /// The settings file, TOML or JSON [default: eddyline.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -88,6 +94,12 @@ impl Serve {
         }
         if self.allow_remote {
             loader = loader.set("http.allow_remote", true);
+        }
+        if let Some(folder) = self.data_dir {
+            loader = loader.set("storage.data_dir", folder).set("storage.memory", false);
+        }
+        if self.memory {
+            loader = loader.set("storage.memory", true);
         }
         loader.load()
     }

@@ -66,7 +66,11 @@ impl Server {
         let address = http.address();
         let mut transports = self.transports;
         transports.push(boxed(http));
-        let runtime = self.runtime.start()?;
+        let runtime = match &self.settings.data_dir {
+            Some(folder) => self.runtime.data_dir(folder),
+            None => self.runtime,
+        };
+        let runtime = runtime.start()?;
         tracing::info!(address = %format_args!("http://{address}"), "listening");
         System::new().block_on(serve(runtime, transports))
     }

@@ -20,15 +20,19 @@ fn post_raw(server: &Server, path: &str, body: &str) -> Response<Body> {
     request.send(body).expect("the server answers")
 }
 
-fn header<'a>(answer: &'a Response<Body>, name: &str) -> &'a str {
+pub(crate) fn get(server: &Server, path: &str) -> Response<Body> {
+    agent().get(server.url(path)).call().expect("the server answers")
+}
+
+pub(crate) fn header<'a>(answer: &'a Response<Body>, name: &str) -> &'a str {
     answer.headers().get(name).map(|value| value.to_str().expect("ASCII")).unwrap_or_default()
 }
 
-fn text(mut answer: Response<Body>) -> String {
+pub(crate) fn text(mut answer: Response<Body>) -> String {
     answer.body_mut().read_to_string().expect("a whole body")
 }
 
-fn read(answer: Response<Body>) -> Value {
+pub(crate) fn read(answer: Response<Body>) -> Value {
     assert_eq!(header(&answer, "content-type"), "application/json");
     serde_json::from_str(&text(answer)).expect("JSON")
 }
@@ -70,7 +74,7 @@ fn the_guides_graph_streams_its_updates_on_a_thread() {
     let prefix = format!("/threads/{thread_id}");
     check_stream(post(&server, &format!("{prefix}/runs/stream"), &joke()), &prefix);
 
-    let thread = read(agent().get(server.url(&prefix)).call().expect("the server answers"));
+    let thread = read(get(&server, &prefix));
     assert_eq!(thread["status"], "idle", "the run is over before its stream closes");
     assert_eq!(thread["metadata"]["graph_id"], "agent");
     assert_eq!(thread["values"]["joke"], "This is a joke about ice cream and cats");
@@ -107,7 +111,9 @@ fn what_is_wrong_is_said_and_the_server_goes_on() {
         ("/runs/stream", r#"{"assistant_id": "00000000-0000-0000-0000-000000000001"}"#, 404),
         ("/threads/00000000-0000-0000-0000-000000000001/runs/stream", r#"{"assistant_id": "agent"}"#, 404),
         ("/threads/not-a-uuid/runs/stream", r#"{"assistant_id": "agent"}"#, 422),
-        ("/runs/wait", r#"{"assistant_id": "agent"}"#, 404),
+        ("/runs/wait", r#"{"assistant_id": "agent", "command": {"resume": 1}}"#, 400),
+        ("/runs", r#"{"assistant_id": "nope"}"#, 422),
+        ("/nowhere", "{}", 404),
     ] {
         let answer = post_raw(&server, path, body);
         assert_eq!(answer.status(), status, "{path} {body}");

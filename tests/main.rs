@@ -3,9 +3,13 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic, its helpers too")]
 
 mod commands;
+mod durable;
 mod golden;
 mod http;
+mod recorded;
+mod runs;
 mod sdk;
 mod server;
 mod streams;
+mod threads;
 mod tidy;

@@ -65,3 +65,14 @@ fn the_guide_prints_what_it_says() {
         assert_eq!(lines[2], "{'generate_joke': {'joke': 'This is a joke about ice cream and cats'}}");
     }
 }
+
+/// The examples of both guides, each with what it has to print.
+#[test]
+fn every_example_of_the_guides_holds() {
+    let Some(printed) = printed_by("guides.py") else { return };
+    let script = fs::read_to_string(Path::new(HERE).join("guides.py")).expect("the script is there");
+    let examples = script.lines().filter_map(|line| line.strip_prefix("    Guide.")?.strip_suffix(','));
+    let examples: Vec<&str> = examples.collect();
+    assert!(examples.len() >= 14, "{examples:?}");
+    assert_eq!(printed.lines().collect::<Vec<_>>(), examples);
+}

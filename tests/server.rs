@@ -1,7 +1,9 @@
 //! The binary as a child process, on a port of its own.
 
 use std::io::{BufRead as _, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use serde_json::json;
@@ -12,6 +14,8 @@ use crate::http;
 pub(crate) struct Server {
     child: Child,
     url: String,
+    /// Removed with the server.
+    own_folder: Option<PathBuf>,
 }
 
 /// The command, told nothing by the environment of the test.
@@ -26,13 +30,25 @@ pub(crate) fn command() -> Command {
 }
 
 impl Server {
-    /// Starts a server and waits until it answers.
+    /// Starts a server over a folder of its own and waits until it answers.
     pub(crate) fn start() -> Self {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let count = STARTED.fetch_add(1, Ordering::Relaxed);
+        let folder =
+            Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("data-{}-{count}", std::process::id()));
+        let mut server = Self::start_over(&folder);
+        server.own_folder = Some(folder);
+        server
+    }
+
+    /// Starts a server over a folder that stays.
+    pub(crate) fn start_over(folder: &Path) -> Self {
         let mut command = command();
-        command.args(["serve", "--port", "0"]).env("EDDYLINE__LOG__FORMAT", "json").stderr(Stdio::piped());
+        command.args(["serve", "--port", "0", "--data-dir"]).arg(folder);
+        command.env("EDDYLINE__LOG__FORMAT", "json").stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let log = child.stderr.take().expect("stderr is a pipe");
-        let server = Self { child, url: address(log) };
+        let server = Self { child, url: address(log), own_folder: None };
         let answer = ureq::get(server.url("/ok")).call().expect("the server answers");
         assert_eq!(answer.status(), 200);
         server
@@ -49,6 +65,12 @@ impl Server {
         assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh runs").success());
     }
 
+    /// Ends the server at once (SIGKILL): nothing in it hears of it.
+    pub(crate) fn kill(mut self) {
+        self.child.kill().expect("the child runs");
+        self.child.wait().expect("the child can be waited for");
+    }
+
     /// Waits for the end.
     pub(crate) fn wait(mut self) -> ExitStatus {
         self.child.wait().expect("the child can be waited for")
@@ -60,6 +82,9 @@ impl Drop for Server {
         // It may have ended already, and then there is nothing to kill.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if let Some(folder) = &self.own_folder {
+            let _ = std::fs::remove_dir_all(folder);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
 use crate::error::Error;
 use crate::load::Loader;
@@ -12,6 +13,8 @@ use crate::typed;
 pub struct Settings {
     /// The HTTP transport.
     pub http: Http,
+    /// The folder that keeps threads, runs and checkpoints; `None` keeps them in memory.
+    pub data_dir: Option<PathBuf>,
     /// The log.
     pub log: Log,
 }
@@ -63,7 +66,11 @@ impl TryFrom<typed::Typed> for Settings {
     type Error = Error;
 
     fn try_from(typed: typed::Typed) -> Result<Self, Error> {
-        Ok(Self { http: typed.http.try_into()?, log: typed.log.try_into()? })
+        Ok(Self {
+            http: typed.http.try_into()?,
+            data_dir: data_dir(typed.storage)?,
+            log: typed.log.try_into()?,
+        })
     }
 }
 
@@ -96,6 +103,14 @@ impl TryFrom<typed::Log> for Log {
         };
         Ok(Self { level: given("log.level", typed.level)?, format })
     }
+}
+
+fn data_dir(typed: typed::Storage) -> Result<Option<PathBuf>, Error> {
+    let folder = given("storage.data_dir", typed.data_dir)?;
+    if folder.is_empty() {
+        return Err(invalid("storage.data_dir", "names a folder", ""));
+    }
+    Ok((!given("storage.memory", typed.memory)?).then(|| folder.into()))
 }
 
 fn given<T>(key: &'static str, value: Option<T>) -> Result<T, Error> {
@@ -157,6 +172,9 @@ mod tests {
         assert_eq!(settings.http.address.to_string(), "127.0.0.1:2024");
         assert_eq!((settings.http.workers, settings.http.max_body_bytes), (None, 2 << 20));
         assert!(settings.http.cors_origins.is_empty());
+        assert_eq!(settings.data_dir, Some(".eddyline".into()));
+        let forgetful = Settings::loader().set("storage.memory", true).load().unwrap();
+        assert_eq!(forgetful.data_dir, None);
         assert_eq!(settings.log, Log { level: "info,actix_server=warn".into(), format: LogFormat::Text });
     }
 

@@ -6,7 +6,15 @@ use serde::Deserialize;
 #[serde(default)]
 pub(crate) struct Typed {
     pub(crate) http: Http,
+    pub(crate) storage: Storage,
     pub(crate) log: Log,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Storage {
+    pub(crate) data_dir: Option<String>,
+    pub(crate) memory: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -83,35 +83,27 @@ pub(super) const PLAYED: &[&str] = &[
     "nested-events-subgraphs",
     // Durability.
     "durability",
+    // States, by hand and of the past.
+    "approvals-map",
+    "update-state",
+    "time-travel",
+    "threads-empty-state",
+    // Stopped while it is under way.
+    "runs-cancel",
 ];
 
 /// Cases that wait, and for what.
 pub(super) const WAITING: &[(&str, &[&str])] = &[
     (
-        "the state operations of `Handle`: what follows depends on their answers",
-        &["approvals-map", "update-state", "time-travel"],
-    ),
-    (
         "waiting for a run, as the HTTP API does it",
         &["approval-wait", "failing-wait", "runs-wait", "threads-if-not-exists"],
     ),
     (
-        "runs that nobody streams, and how they meet: cancel, join, multitask, batch",
-        &[
-            "runs-background",
-            "runs-batch",
-            "runs-cancel",
-            "runs-enqueue",
-            "runs-interrupt",
-            "runs-reject",
-            "runs-rollback",
-        ],
+        "runs that nobody streams, and how they meet: join, multitask, batch",
+        &["runs-background", "runs-batch", "runs-enqueue", "runs-interrupt", "runs-reject", "runs-rollback"],
     ),
     ("event ids, which the HTTP API makes", &["resume-mid", "runs-join-stream", "runs-resumable"]),
-    (
-        "the routes of threads",
-        &["threads-copy-used", "threads-crud", "threads-empty-state", "threads-exists", "threads-missing"],
-    ),
+    ("the routes of threads", &["threads-copy-used", "threads-crud", "threads-exists", "threads-missing"]),
     ("the routes of assistants", &["assistants", "assistants-crud", "assistants-schemas"]),
     ("the routes of the store and of crons", &["crons-crud", "store", "store-filters"]),
     ("refusals by the HTTP API", &["bad-input"]),

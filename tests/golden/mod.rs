@@ -7,21 +7,18 @@ mod cases;
 mod compare;
 mod normalise;
 mod play;
-mod store;
 
 use std::fmt::Write as _;
-use std::sync::Arc;
 
 use eddyline_runtime::Runtime;
-use store::TestStore;
 
 /// How many differences of one case are told.
 const ROWS: usize = 12;
 
 fn runtime() -> Runtime {
-    let builder = Runtime::builder().store(Arc::<TestStore>::default());
     let graphs = eddyline_graphs::all().expect("the graphs compile").into_iter();
-    let builder = graphs.fold(builder, |builder, (graph_id, graph)| builder.graph(graph_id, graph));
+    let builder =
+        graphs.fold(Runtime::builder(), |builder, (graph_id, graph)| builder.graph(graph_id, graph));
     builder.start().expect("the runtime starts")
 }
 

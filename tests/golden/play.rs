@@ -10,7 +10,12 @@ use std::time::Duration;
 use eddyline_engine::config::{Breakpoints, Durability};
 use eddyline_engine::fact::Failure;
 use eddyline_engine::project::{Classic, Modes};
-use eddyline_runtime::{CreateThread, Delivery, Handle, Run, RunStatus, StartRun, StreamMode, Thread};
+use eddyline_engine::{Key, Shared};
+use eddyline_runtime::{
+    CancelAction, CancelRun, CheckpointAddress, CreateThread, Delivery, Handle, ReadHistory, ReadState, Run,
+    RunStatus, StartRun, StreamMode, Thread, UpdateState,
+};
+use eddyline_transports::{ThreadStateJson, UpdatedStateJson};
 use regex::{Captures, Regex};
 use serde_json::{Map, Value, json};
 
@@ -19,6 +24,9 @@ use super::normalise::{Normalise, pattern};
 
 /// How long a case may take. The longest sleeps for a little more than a second.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The reason that the HTTP API gives for what it is asked to cancel.
+const CANCELLED: &str = "interrupt requested via POST /threads/{thread_id}/runs/{run_id}/cancel";
 
 static FIELD: LazyLock<Regex> = LazyLock::new(|| pattern(r"\{(\w+)\}"));
 
@@ -31,6 +39,10 @@ pub(super) async fn play(handle: &Handle, case: &Value, nonce: &str) -> Result<V
     let calls = async {
         let mut answers = Vec::new();
         for call in case["calls"].as_array().into_iter().flatten() {
+            if let Some(seconds) = call["sleep"].as_f64() {
+                tokio::time::sleep(Duration::from_secs_f64(seconds)).await;
+                continue;
+            }
             answers.push(player.call(call).await?);
         }
         Ok::<_, String>(answers)
@@ -68,7 +80,8 @@ impl Player<'_> {
         let (method, path) = (text(&call["method"]), text(&call["path"]));
         let mut answer = json!({"call": format!("{method} {path}")});
         let filled = self.fill(&call["path"]);
-        let parts: Vec<&str> = text(&filled).trim_start_matches('/').split(['/', '?']).collect();
+        let (place, query) = text(&filled).split_once('?').unwrap_or((text(&filled), ""));
+        let parts: Vec<&str> = place.trim_start_matches('/').split('/').collect();
         match (method, parts.as_slice()) {
             ("POST", ["threads"]) => {
                 let thread = self.handle.create_thread(CreateThread::default()).await.map_err(said)?;
@@ -89,10 +102,60 @@ impl Player<'_> {
                 let request = start_run(self.fill(&call["body"]))?;
                 self.stream(request, call, &mut answer).await?;
             }
-            ("GET", ["threads", _, "state" | "history", ..]) if call.get("save").is_none() => {}
+            ("POST", ["threads", thread_id, "runs"]) => {
+                let mut request = start_run(self.fill(&call["body"]))?;
+                request.thread_id = Some(thread_id.parse().map_err(said)?);
+                let (run, _) = self.handle.start_run(request).await.map_err(said)?;
+                self.answer(call, &run_body(&run), &mut answer)?;
+            }
+            ("GET", ["threads", thread_id, "runs", run_id]) => {
+                let (thread_id, run_id) = (thread_id.parse().map_err(said)?, run_id.parse().map_err(said)?);
+                let run = self.handle.run(thread_id, run_id).await.map_err(said)?;
+                self.answer(call, &run_body(&run), &mut answer)?;
+            }
+            ("POST", ["threads", thread_id, "runs", run_id, "cancel"]) => {
+                let request = CancelRun {
+                    thread_id: thread_id.parse().map_err(said)?,
+                    run_id: run_id.parse().map_err(said)?,
+                    action: CancelAction::Interrupt,
+                    reason: CANCELLED.to_owned(),
+                    wait: parameter(query, "wait") == Some("true"),
+                };
+                self.handle.cancel(request).await.map_err(said)?;
+            }
+            ("GET", ["threads", thread_id, "state", checkpoint @ ..]) => {
+                let checkpoint = checkpoint.first().map(|id| id.parse()).transpose().map_err(said)?;
+                let request = ReadState {
+                    checkpoint: checkpoint.map(CheckpointAddress::of_id).unwrap_or_default(),
+                    subgraphs: parameter(query, "subgraphs") == Some("true"),
+                    ..ReadState::new(thread_id.parse().map_err(said)?)
+                };
+                let state = self.handle.state(request).await.map_err(said)?;
+                self.answer(call, &json!(ThreadStateJson(&state)), &mut answer)?;
+            }
+            ("GET", ["threads", thread_id, "history"]) => {
+                let limit = parameter(query, "limit").unwrap_or("1").parse().map_err(said)?;
+                let request = ReadHistory::new(thread_id.parse().map_err(said)?, limit);
+                let states = self.handle.history(request).await.map_err(said)?;
+                let states: Vec<ThreadStateJson<'_>> = states.iter().map(ThreadStateJson).collect();
+                self.answer(call, &json!(states), &mut answer)?;
+            }
+            ("POST", ["threads", thread_id, "state"]) => {
+                let request = update_state(thread_id, self.fill(&call["body"]))?;
+                let thread_id = request.thread_id;
+                let address = self.handle.update_state(request).await.map_err(said)?;
+                self.answer(call, &json!(UpdatedStateJson { thread_id, address }), &mut answer)?;
+            }
             _ => return Err(format!("{method} {path} cannot be played yet")),
         }
         Ok(answer)
+    }
+
+    /// Takes a body as the answer, and keeps what the call saves out of it.
+    fn answer(&mut self, call: &Value, body: &Value, answer: &mut Value) -> Result<(), String> {
+        self.save(call, body)?;
+        answer["body"] = self.normalise.value(body);
+        Ok(())
     }
 
     /// Starts a run and listens to its end.
@@ -170,6 +233,15 @@ fn text(value: &Value) -> &str {
     value.as_str().unwrap_or_default()
 }
 
+/// The value of a parameter of a query.
+fn parameter<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+    query
+        .split('&')
+        .filter_map(|pair| pair.split_once('='))
+        .find(|(key, _)| *key == name)
+        .map(|(_, value)| value)
+}
+
 /// What of a thread's record is compared: all that runs decide.
 fn thread_body(thread: &Thread) -> Value {
     let open = thread.interrupts.iter().map(|(task, questions)| (task.to_string(), json!(questions)));
@@ -181,6 +253,18 @@ fn thread_body(thread: &Thread) -> Value {
         "values": thread.values,
         "error": thread.error.as_ref().map(Failure::to_json),
         "interrupts": open.collect::<Map<_, _>>(),
+    })
+}
+
+/// What of a run's record is compared: all but what it was asked.
+fn run_body(run: &Run) -> Value {
+    json!({
+        "run_id": run.run_id,
+        "thread_id": run.thread_id,
+        "assistant_id": run.assistant_id,
+        "metadata": run.metadata,
+        "status": run.status.as_str(),
+        "multitask_strategy": run.multitask_strategy.as_str(),
     })
 }
 
@@ -211,6 +295,17 @@ fn start_run(body: Value) -> Result<StartRun, String> {
         }
     }
     Ok(request)
+}
+
+/// A change by hand, from its body. Every key that a case uses is known here.
+fn update_state(thread_id: &str, body: Value) -> Result<UpdateState, String> {
+    let Value::Object(mut body) = body else { return Err("a change is asked for by an object".to_owned()) };
+    let values = body.remove("values").filter(|values| !values.is_null()).map(Shared::from);
+    let as_node = body.remove("as_node").map(|name| Key::from(text(&name)));
+    match body.keys().next() {
+        None => Ok(UpdateState::new(thread_id.parse().map_err(said)?, values, as_node)),
+        Some(key) => Err(format!("`{key}` in the body of a change cannot be played yet")),
+    }
 }
 
 fn modes(value: Value) -> Result<Vec<StreamMode>, String> {

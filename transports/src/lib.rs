@@ -26,6 +26,9 @@ use eddyline_runtime::Handle;
 pub use error::Error;
 pub use http::{Http, HttpOptions};
 pub use shutdown::Shutdown;
+// For programs that compare with what clients read, such as the golden cases.
+#[doc(hidden)]
+pub use wire::{ThreadStateJson, UpdatedStateJson};
 
 /// A way for clients to reach the runtime.
 pub trait Transport: Sized {

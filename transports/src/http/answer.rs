@@ -3,12 +3,12 @@
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::ContentType;
+use actix_web::http::header::{ContentType, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
 
-use crate::wire::{self, Reason, Refusal};
+use crate::wire::{self, PageOf, Reason, Refusal, Select};
 
 /// What a handler ends with.
 pub(super) type Answer = Result<HttpResponse, Refusal>;
@@ -18,14 +18,39 @@ pub(super) fn json(value: &impl Serialize) -> HttpResponse {
     document(StatusCode::OK, value)
 }
 
+/// 200 with a page of resources; the headers say whether another page follows.
+pub(super) fn page(page: &PageOf<impl Serialize>, select: &Select) -> Answer {
+    let mut answer = selected(page.items.iter(), select)?;
+    let numbers = [("x-pagination-total", Some(page.total)), ("x-pagination-next", page.next)];
+    for (name, number) in numbers {
+        if let Some(number) = number {
+            answer.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from(number));
+        }
+    }
+    Ok(answer)
+}
+
+/// 200 with a list of resources, of each what the client wants to see.
+pub(super) fn selected(resources: impl Iterator<Item = impl Serialize>, select: &Select) -> Answer {
+    let resources: Result<Vec<_>, _> = resources.map(|resource| select.of(&resource)).collect();
+    encoded(resources)
+}
+
+/// 200 with a document that could have failed to become one.
+pub(super) fn encoded<E: std::error::Error>(document: Result<impl Serialize, E>) -> Answer {
+    document.map(|document| json(&document)).map_err(|error| unreadable(&error))
+}
+
 fn document(status: StatusCode, value: &impl Serialize) -> HttpResponse {
     match wire::encode(value) {
         Ok(body) => HttpResponse::build(status).content_type(ContentType::json()).body(body),
-        Err(error) => {
-            tracing::error!(error = %error, "an answer could not be encoded");
-            broken()
-        }
+        Err(error) => unreadable(&error).error_response(),
     }
+}
+
+fn unreadable(error: &dyn std::error::Error) -> Refusal {
+    tracing::error!(error = %error, "an answer could not be encoded");
+    Refusal::new(Reason::Internal, "Internal Server Error")
 }
 
 /// The one answer that is no JSON, as clients of the API know it.
@@ -59,12 +84,16 @@ impl From<eddyline_runtime::Error> for Refusal {
     fn from(error: eddyline_runtime::Error) -> Self {
         use eddyline_runtime::Error;
         let reason = match &error {
-            Error::ThreadNotFound { .. } | Error::RunNotFound { .. } | Error::AssistantNotFound { .. } => {
-                Reason::NotFound
-            }
+            Error::ThreadNotFound { .. }
+            | Error::RunNotFound { .. }
+            | Error::AssistantNotFound { .. }
+            | Error::GraphNotFound { .. }
+            | Error::NothingToCancel { .. } => Reason::NotFound,
             Error::ThreadExists { .. } | Error::ThreadBusy { .. } => Reason::Conflict,
             Error::InvalidAssistant { .. } | Error::Invalid { .. } => Reason::Unprocessable,
-            Error::Contradiction { .. } => Reason::BadRequest,
+            Error::Contradiction { .. } | Error::NoGraph { .. } | Error::InvalidUpdate { .. } => {
+                Reason::BadRequest
+            }
             Error::QueueFull { .. } | Error::Stopping => Reason::Unavailable,
             _ => Reason::Internal,
         };

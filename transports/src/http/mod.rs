@@ -4,17 +4,23 @@
 //! [`wire`](crate::wire)'s.
 
 mod answer;
+mod assistants;
 mod cors;
 mod event_stream;
 #[cfg(test)]
 mod event_stream_tests;
+mod leaving;
 mod meta;
 mod request;
 mod routes;
+mod run;
 mod runs;
+mod state;
 #[cfg(test)]
 mod tests;
 mod threads;
+mod told;
+mod waiting;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

@@ -1,12 +1,13 @@
 //! What handlers are given: the server that they work for, bodies, and ids out of paths.
 
-use actix_web::web::{Bytes, Payload};
+use actix_web::HttpRequest;
+use actix_web::web::{self, Bytes, Payload};
 use eddyline_runtime::Handle;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::Shutdown;
-use crate::wire::{self, Reason, Refusal};
+use crate::wire::{self, Query, Reason, Refusal};
 
 /// What every handler has at hand.
 pub(super) struct Served {
@@ -19,6 +20,11 @@ impl Served {
     /// Reads a JSON body, whatever its content type says.
     pub(super) async fn body<T: DeserializeOwned>(&self, payload: Payload) -> Result<T, Refusal> {
         wire::parse(&self.bytes(payload).await?)
+    }
+
+    /// Reads a JSON body that is a list.
+    pub(super) async fn list<T: DeserializeOwned>(&self, payload: Payload) -> Result<Vec<T>, Refusal> {
+        wire::parse_list(&self.bytes(payload).await?)
     }
 
     async fn bytes(&self, payload: Payload) -> Result<Bytes, Refusal> {
@@ -36,6 +42,18 @@ impl Served {
 /// The id of a thread out of a path.
 pub(super) fn thread_id(text: &str) -> Result<Uuid, Refusal> {
     text.parse().map_err(|_| Refusal::unprocessable("Invalid thread ID: must be a UUID"))
+}
+
+/// The id of a run out of a path.
+pub(super) fn run_id(text: &str) -> Result<Uuid, Refusal> {
+    text.parse().map_err(|_| Refusal::unprocessable("Invalid run ID: must be a UUID"))
+}
+
+/// The query of a request; a name may come more than once.
+pub(super) fn query(request: &HttpRequest) -> Result<Query, Refusal> {
+    let pairs = web::Query::<Vec<(String, String)>>::from_query(request.query_string());
+    let pairs = pairs.map_err(|error| Refusal::new(Reason::BadRequest, error.to_string()))?;
+    Ok(Query::new(pairs.into_inner()))
 }
 
 /// Carries a change out to its end, even when the client goes away and takes the connection with it.

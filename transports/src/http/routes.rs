@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, Route};
 use actix_web_lab::middleware::CatchPanic;
 
 use super::answer::{Answer, in_words};
-use super::{meta, runs, threads};
+use super::{assistants, meta, run, runs, state, threads};
 use crate::wire::Refusal;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
@@ -17,10 +17,41 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(resource("/", [get().to(meta::ok)]))
         .service(resource("/ok", [get().to(meta::ok)]))
         .service(resource("/info", [get().to(meta::info)]))
+        .service(resource("/assistants/search", [web::post().to(assistants::search)]))
+        .service(resource("/assistants/count", [web::post().to(assistants::count)]))
+        .service(resource("/assistants/{assistant_id}", [get().to(assistants::read)]))
         .service(resource("/threads", [web::post().to(threads::create)]))
-        .service(resource("/threads/{thread_id}", [get().to(threads::read)]))
+        .service(resource(
+            "/threads/{thread_id}",
+            [get().to(threads::read), web::patch().to(threads::patch), web::delete().to(threads::delete)],
+        ))
+        .service(resource(
+            "/threads/{thread_id}/state",
+            [get().to(state::newest), web::post().to(state::update)],
+        ))
+        .service(resource("/threads/{thread_id}/state/checkpoint", [web::post().to(state::at_checkpoint)]))
+        .service(resource("/threads/{thread_id}/state/{checkpoint_id}", [get().to(state::at)]))
+        .service(resource(
+            "/threads/{thread_id}/history",
+            [get().to(state::history), web::post().to(state::search_history)],
+        ))
+        .service(resource(
+            "/threads/{thread_id}/runs",
+            [web::post().to(runs::create_on_thread), get().to(run::list)],
+        ))
         .service(resource("/threads/{thread_id}/runs/stream", [web::post().to(runs::stream_on_thread)]))
+        .service(resource("/threads/{thread_id}/runs/wait", [web::post().to(runs::wait_on_thread)]))
+        .service(resource(
+            "/threads/{thread_id}/runs/{run_id}",
+            [get().to(run::read), web::delete().to(run::delete)],
+        ))
+        .service(resource("/threads/{thread_id}/runs/{run_id}/cancel", [web::post().to(run::cancel)]))
+        .service(resource("/threads/{thread_id}/runs/{run_id}/join", [get().to(run::join)]))
+        .service(resource("/threads/{thread_id}/runs/{run_id}/stream", [get().to(run::stream)]))
+        .service(resource("/runs", [web::post().to(runs::create)]))
         .service(resource("/runs/stream", [web::post().to(runs::stream)]))
+        .service(resource("/runs/batch", [web::post().to(runs::batch)]))
+        .service(resource("/runs/wait", [web::post().to(runs::wait)]))
         .default_service(web::to(unknown));
 }
 

@@ -1,63 +1,113 @@
-//! The routes that start runs.
+//! The routes that start runs: and read their events, or wait for their end, or let them be.
 
-use actix_web::HttpResponse;
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_LOCATION, LOCATION};
 use actix_web::web::{Data, Path, Payload};
-use eddyline_runtime::{Delivery, Run, StartRun, Subscription};
-use futures_util::{Stream, StreamExt as _, stream};
+use eddyline_runtime::{Handle, Run, StartRun, Subscription};
+use uuid::Uuid;
 
-use super::answer::Answer;
-use super::event_stream::EventStream;
+use super::answer::{self, Answer};
+use super::leaving::Leaving;
 use super::request::{Served, detached, thread_id};
-use crate::wire::{Events, Frame, Refusal, RunBody, lost_its_place};
+use super::told::{self, At, OrElse};
+use crate::wire::{Events, Refusal, RunBody, RunJson};
 
 /// `POST /threads/{thread_id}/runs/stream`: a run on a thread, and its events.
 pub(super) async fn stream_on_thread(served: Data<Served>, path: Path<String>, payload: Payload) -> Answer {
-    let thread_id = thread_id(&path)?;
-    let request = served.body::<RunBody>(payload).await?.into_request(Some(thread_id))?;
-    let (run, events) = start(&served, request).await?;
-    Ok(event_stream(&format!("/threads/{thread_id}/runs/{}", run.run_id), events, &served))
+    let started = start(&served, Some(thread_id(&path)?), payload).await?;
+    let at = At::thread(&started.run);
+    Ok(started.stream(&at, &served))
 }
 
 /// `POST /runs/stream`: a run on a thread of its own, and its events.
 pub(super) async fn stream(served: Data<Served>, payload: Payload) -> Answer {
-    let request = served.body::<RunBody>(payload).await?.into_request(None)?;
-    let (run, events) = start(&served, request).await?;
-    Ok(event_stream(&format!("/runs/{}", run.run_id), events, &served))
+    let started = start(&served, None, payload).await?;
+    let at = At::run(&started.run);
+    Ok(started.stream(&at, &served))
 }
 
-/// Starts a run and listens to it from its first fact on.
-async fn start(
-    served: &Served,
-    request: StartRun,
-) -> Result<(Run, impl Stream<Item = Frame> + use<>), Refusal> {
+/// `POST /threads/{thread_id}/runs/wait`: a run on a thread, and what it comes to.
+pub(super) async fn wait_on_thread(served: Data<Served>, path: Path<String>, payload: Payload) -> Answer {
+    Ok(start(&served, Some(thread_id(&path)?), payload).await?.wait(OrElse::Thread, &served))
+}
+
+/// `POST /runs/wait`: a run on a thread of its own, and what it comes to.
+pub(super) async fn wait(served: Data<Served>, payload: Payload) -> Answer {
+    Ok(start(&served, None, payload).await?.wait(OrElse::Nothing, &served))
+}
+
+/// `POST /threads/{thread_id}/runs`: a run on a thread, that nobody waits for.
+pub(super) async fn create_on_thread(served: Data<Served>, path: Path<String>, payload: Payload) -> Answer {
+    let run = start(&served, Some(thread_id(&path)?), payload).await?.run;
+    Ok(created(&run, &At::thread(&run)))
+}
+
+/// `POST /runs`: a run on a thread of its own, that nobody waits for.
+pub(super) async fn create(served: Data<Served>, payload: Payload) -> Answer {
+    let run = start(&served, None, payload).await?.run;
+    Ok(created(&run, &At::run(&run)))
+}
+
+/// `POST /runs/batch`: several runs, each on a thread of its own. All of them are started, or none.
+pub(super) async fn batch(served: Data<Served>, payload: Payload) -> Answer {
+    let bodies = served.list::<RunBody>(payload).await?.into_iter();
+    let requests: Vec<StartRun> = bodies.map(|body| body.into_request(None)).collect::<Result<_, _>>()?;
+    let runtime = served.runtime.clone();
+    let runs = detached(async move { start_all(&runtime, requests).await }).await?;
+    Ok(answer::json(&runs.iter().map(RunJson).collect::<Vec<_>>()))
+}
+
+/// Starts runs in their order; when one is refused, those before it go again, with their threads.
+async fn start_all(runtime: &Handle, requests: Vec<StartRun>) -> Result<Vec<Run>, eddyline_runtime::Error> {
+    let mut started: Vec<Run> = Vec::with_capacity(requests.len());
+    for request in requests {
+        match runtime.start_run(request).await {
+            Ok((run, _)) => started.push(run),
+            Err(error) => {
+                for run in started {
+                    // One that is over already has taken its thread with it.
+                    let _ = runtime.delete_thread(run.thread_id).await;
+                }
+                return Err(error);
+            }
+        }
+    }
+    Ok(started)
+}
+
+fn created(run: &Run, at: &At) -> actix_web::HttpResponse {
+    let mut answer = answer::json(&RunJson(run));
+    at.content_location(answer.headers_mut());
+    answer
+}
+
+/// A run that is stored, with its events from the first one on.
+struct Started {
+    run: Run,
+    subscription: Subscription,
+    /// Whether a reader that goes away takes the run with it.
+    cancel_on_disconnect: bool,
+}
+
+impl Started {
+    fn stream(self, at: &At, served: &Served) -> actix_web::HttpResponse {
+        let leaving = Leaving::new(&self.run, self.cancel_on_disconnect, served);
+        let frames = told::frames(Events::new(&self.run), self.subscription);
+        told::event_stream(at, leaving.watch(frames), served)
+    }
+
+    fn wait(self, or_else: OrElse, served: &Served) -> actix_web::HttpResponse {
+        let leaving = Leaving::new(&self.run, self.cancel_on_disconnect, served);
+        let runtime = served.runtime.clone();
+        let result = told::result(self.run.clone(), self.subscription, or_else, leaving, runtime);
+        told::document(&self.run, result, served)
+    }
+}
+
+/// Starts the run that the body asks for. It is started even when the client goes away meanwhile.
+async fn start(served: &Served, thread_id: Option<Uuid>, payload: Payload) -> Result<Started, Refusal> {
+    let body = served.body::<RunBody>(payload).await?;
+    let cancel_on_disconnect = body.cancels_on_disconnect();
+    let request = body.into_request(thread_id)?;
     let runtime = served.runtime.clone();
     let (run, subscription) = detached(async move { runtime.start_run(request).await }).await?;
-    let events = Events::new(&run);
-    Ok((run, frames(events, subscription)))
-}
-
-/// The frames of a run for one reader. Dropping them unsubscribes.
-fn frames(events: Events, subscription: Subscription) -> impl Stream<Item = Frame> {
-    let told = stream::unfold(Some((events, subscription)), async |reading| {
-        let (mut events, mut subscription) = reading?;
-        Some(match subscription.next().await? {
-            Delivery::Fact(entry) => (events.of(&entry.fact), Some((events, subscription))),
-            Delivery::Gap(_) => (vec![lost_its_place()], None),
-        })
-    });
-    told.flat_map(stream::iter)
-}
-
-/// 200, and headers at once: what goes wrong from here on is told in the stream.
-fn event_stream(run: &str, frames: impl Stream<Item = Frame> + 'static, served: &Served) -> HttpResponse {
-    HttpResponse::Ok()
-        // Clients take up a broken stream at the one, and read the run's id off the end of the other.
-        .insert_header((LOCATION, format!("{run}/stream")))
-        .insert_header((CONTENT_LOCATION, run))
-        .insert_header((CACHE_CONTROL, "no-store"))
-        // Proxies that gather answers before they pass them on would make an end of streaming.
-        .insert_header(("x-accel-buffering", "no"))
-        .content_type("text/event-stream; charset=utf-8")
-        .body(EventStream::new(frames, &served.stop))
+    Ok(Started { run, subscription, cancel_on_disconnect })
 }

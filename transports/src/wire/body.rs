@@ -9,8 +9,22 @@ use super::Refusal;
 
 /// Reads a body that must be a JSON object.
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Refusal> {
-    let value: Value =
-        serde_json::from_slice(body).map_err(|_| Refusal::unprocessable("Invalid JSON in request body"))?;
+    read(json(body)?)
+}
+
+/// Reads a body that must be a list of JSON objects, of at least one.
+pub(crate) fn parse_list<T: DeserializeOwned>(body: &[u8]) -> Result<Vec<T>, Refusal> {
+    match json(body)? {
+        Value::Array(items) if !items.is_empty() => items.into_iter().map(read).collect(),
+        other => Err(Refusal::unprocessable(format!("{other} is not a list of at least one object"))),
+    }
+}
+
+fn json(body: &[u8]) -> Result<Value, Refusal> {
+    serde_json::from_slice(body).map_err(|_| Refusal::unprocessable("Invalid JSON in request body"))
+}
+
+fn read<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
     if !value.is_object() {
         return Err(Refusal::unprocessable(format!("{value} is not of type \"object\"")));
     }
@@ -95,6 +109,14 @@ mod tests {
             r#"{"id": "a", "inner": {"count": 300}}"#,
             "`inner.count`: invalid value: integer `300`, expected u8",
         );
+    }
+
+    #[test]
+    fn a_list_has_at_least_one_object() {
+        assert_eq!(parse_list::<Outer>(br#"[{"id": "a"}, {"id": "b"}]"#).unwrap().len(), 2);
+        for wrong in ["[]", "{}", r#"[{"id": "a"}, {}]"#, "[7]", "["] {
+            assert!(parse_list::<Outer>(wrong.as_bytes()).is_err(), "{wrong}");
+        }
     }
 
     #[test]

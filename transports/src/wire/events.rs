@@ -3,36 +3,62 @@
 use std::sync::Arc;
 
 use eddyline_engine::fact::Fact;
-use eddyline_engine::project::{Classic, Event, Modes};
-use eddyline_runtime::Run;
+use eddyline_engine::project::{Classic, Modes};
+use eddyline_runtime::{EVENTS_PER_FACT, Gap, Run};
 use serde_json::{Value, json};
 
+use super::place::{Place, Wanted};
 use super::{Frame, encode};
 
 /// The frames of one run for one reader.
-pub(crate) struct Events(Classic);
+///
+/// Facts have to be told from the run's first one on, wherever the reader stands: what a fact shows depends
+/// on those before it.
+pub(crate) struct Events {
+    fold: Classic,
+    place: Place,
+    wanted: Wanted,
+    /// Only streams that can be taken up again have ids: others would invite clients to try.
+    ids: bool,
+}
 
 impl Events {
-    /// The frames of `run`, in the modes that it was asked for with; facts have to be told from its first
-    /// one on.
+    /// The frames of `run`, in the modes that it was asked for with, to a reader that was there before it.
     pub(crate) fn new(run: &Run) -> Self {
+        Self::from(run, Place::First, Wanted::default())
+    }
+
+    /// The frames of `run` that are `wanted`, from `place` on.
+    pub(crate) fn from(run: &Run, place: Place, wanted: Wanted) -> Self {
         let asked = &run.kwargs.stream_modes;
         // A mode without a projection is accepted and shows nothing.
         let modes: Modes = asked.iter().filter_map(|mode| mode.as_str().parse().ok()).collect();
-        Self(Classic::new(Arc::new(run.config()), modes, run.kwargs.subgraphs))
+        let fold = Classic::new(Arc::new(run.config()), modes, run.kwargs.subgraphs);
+        Self { fold, place, wanted, ids: run.kwargs.resumable }
     }
 
-    /// What the reader sees of `fact`.
-    pub(crate) fn of(&mut self, fact: &Fact) -> Vec<Frame> {
-        self.0.fold(fact).iter().map(|event: &Event| frame(event.name(), &event.data.payload())).collect()
+    /// What the reader sees of `fact`, whose first number is `seq`.
+    pub(crate) fn of(&mut self, seq: u64, fact: &Fact) -> Vec<Frame> {
+        let ids = (seq..).take_while(|id| id - seq < EVENTS_PER_FACT);
+        // Events beyond the last number share it.
+        let ids = ids.chain(std::iter::repeat(seq + EVENTS_PER_FACT - 1));
+        let Self { fold, place, wanted, ids: shows_ids } = self;
+        let events = fold.fold(fact).into_iter().zip(ids).filter(|(_, id)| place.shows(*id));
+        let named = events.map(|(event, id)| (event.name(), event, id));
+        let frames = named.filter(|(name, ..)| wanted.shows(name)).map(|(name, event, id)| {
+            let id = shows_ids.then(|| id.to_string());
+            Frame { id, ..frame(name, &event.data.payload()) }
+        });
+        frames.collect()
     }
-}
 
-/// The last frame for a reader so slow that what it missed is gone. Clients of these modes cannot go on
-/// after a hole, so their stream ends with it; the run goes on.
-pub(crate) fn lost_its_place() -> Frame {
-    let message = "this reader was too slow, and what it has not read yet is gone; the run goes on";
-    frame("error".to_owned(), &json!({"error": "SlowReaderError", "message": message}))
+    /// The last frame for a reader that missed something for good: clients of these modes cannot go on after
+    /// a hole, so their stream ends with it; the run goes on. `None` when nothing is missing that it was owed.
+    pub(crate) fn hole(&self, gap: Gap) -> Option<Frame> {
+        let message = "what this reader has not read yet is no longer kept; the run goes on";
+        let error = || frame("error".to_owned(), &json!({"error": "SlowReaderError", "message": message}));
+        self.place.misses(gap.resumes_at).then(error)
+    }
 }
 
 fn frame(event: String, payload: &Value) -> Frame {

@@ -2,21 +2,42 @@
 //!
 //! Knows the runtime's requests and records, and no transport: HTTP, WebSocket and stdio carry the same bytes.
 
+mod assistant;
 mod body;
+mod cancel;
+mod checkpoint;
 mod events;
 mod frame;
 mod json;
 mod meta;
+mod place;
+mod query;
 mod refusal;
+mod result;
 mod run;
 mod run_fields;
+mod run_json;
+mod search;
+mod select;
+mod state_body;
 mod thread;
+mod thread_state;
 
-pub(crate) use body::parse;
-pub(crate) use events::{Events, lost_its_place};
+pub(crate) use assistant::{AssistantJson, AssistantSearch};
+pub(crate) use body::{parse, parse_list};
+pub(crate) use cancel::Cancel;
+pub(crate) use events::Events;
 pub(crate) use frame::{Frame, HEARTBEAT};
 pub(crate) use json::encode;
 pub(crate) use meta::{info, ok};
+pub(crate) use place::{Place, Wanted};
+pub(crate) use query::Query;
 pub(crate) use refusal::{Reason, Refusal};
+pub(crate) use result::{RunResult, result_of_thread};
 pub(crate) use run::RunBody;
-pub(crate) use thread::{ThreadBody, ThreadJson};
+pub(crate) use run_json::{RunJson, list_runs};
+pub(crate) use search::PageOf;
+pub(crate) use select::Select;
+pub(crate) use state_body::{HistoryBody, SelectState, StateAtBody, UpdateBody, read_history, read_state};
+pub(crate) use thread::{PatchBody, ThreadBody, ThreadJson};
+pub use thread_state::{ThreadStateJson, UpdatedStateJson};

@@ -29,7 +29,6 @@ pub(crate) struct RunBody {
     interrupt_after: Option<Pauses>,
     webhook: Option<String>,
     multitask_strategy: Option<Multitask>,
-    #[allow(dead_code, reason = "checked and not acted on: a run goes on when its reader goes away")]
     on_disconnect: Option<OnDisconnect>,
     on_completion: Option<Completion>,
     if_not_exists: Option<Missing>,
@@ -70,6 +69,11 @@ enum Missing {
 }
 
 impl RunBody {
+    /// Whether a reader that goes away takes the run with it.
+    pub(crate) fn cancels_on_disconnect(&self) -> bool {
+        matches!(self.on_disconnect, Some(OnDisconnect::Cancel))
+    }
+
     /// The request that the body makes of the runtime; without a thread, the run makes one for itself.
     pub(crate) fn into_request(self, thread_id: Option<Uuid>) -> Result<StartRun, Refusal> {
         self.refuse_what_is_not_built()?;

@@ -1,10 +1,12 @@
 //! Threads, as clients ask for them and as they read them.
 
+use eddyline_engine::Interrupt;
 use eddyline_engine::fact::Failure;
-use eddyline_runtime::{CreateThread, IfExists, Interrupts, Thread};
+use eddyline_runtime::{CreateThread, IfExists, Interrupts, Thread, UpdateThread};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
+use uuid::Uuid;
 
 use super::Refusal;
 use super::body::strip_reserved_metadata;
@@ -46,6 +48,23 @@ impl ThreadBody {
     }
 }
 
+/// The body of `PATCH /threads/{thread_id}`.
+#[derive(Debug, Deserialize)]
+pub(crate) struct PatchBody {
+    metadata: Option<Map<String, Value>>,
+    ttl: Option<Value>,
+}
+
+impl PatchBody {
+    /// The change that the body asks for.
+    pub(crate) fn into_request(self, thread_id: Uuid) -> Result<UpdateThread, Refusal> {
+        not_built("ttl", self.ttl.is_some())?;
+        let mut metadata = self.metadata.unwrap_or_default();
+        strip_reserved_metadata(&mut metadata);
+        Ok(UpdateThread { thread_id, metadata })
+    }
+}
+
 /// A thread for clients: always all ten keys.
 pub(crate) struct ThreadJson<'a>(pub(crate) &'a Thread);
 
@@ -73,25 +92,28 @@ struct InterruptsJson<'a>(&'a Interrupts);
 
 impl Serialize for InterruptsJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(task, interrupts)| {
-            let asked = interrupts.iter().map(|interrupt| {
-                let mut json = json!({"id": interrupt.id, "value": interrupt.value});
-                if let (Value::Object(map), Some(schema)) = (&mut json, &interrupt.response_schema) {
-                    map.insert("response_schema".to_owned(), schema.clone());
-                }
-                json
-            });
-            (task, asked.collect::<Vec<_>>())
-        }))
+        serializer.collect_map(
+            self.0
+                .iter()
+                .map(|(task, interrupts)| (task, interrupts.iter().map(interrupt_json).collect::<Vec<_>>())),
+        )
     }
+}
+
+/// A question as threads show it: without a schema rather than with none.
+pub(super) fn interrupt_json(interrupt: &Interrupt) -> Value {
+    let mut json = json!({"id": interrupt.id, "value": interrupt.value});
+    if let (Value::Object(map), Some(schema)) = (&mut json, &interrupt.response_schema) {
+        map.insert("response_schema".to_owned(), schema.clone());
+    }
+    json
 }
 
 #[cfg(test)]
 mod tests {
+    use eddyline_engine::Shared;
     use eddyline_engine::ids::Timestamp;
-    use eddyline_engine::{Interrupt, Shared};
     use eddyline_runtime::ThreadStatus;
-    use uuid::Uuid;
 
     use super::*;
     use crate::wire::{encode, parse};
@@ -118,6 +140,14 @@ mod tests {
         let request = parse::<ThreadBody>(body).unwrap().into_request().unwrap();
         assert_eq!(Value::from(request.metadata), json!({"a": 1}));
         assert_eq!((request.thread_id, request.if_exists), (None, IfExists::DoNothing));
+    }
+
+    #[test]
+    fn what_is_said_about_a_thread_changes() {
+        let body = parse::<PatchBody>(br#"{"metadata": {"a": 1, "run_id": "r"}}"#).unwrap();
+        let request = body.into_request(Uuid::nil()).unwrap();
+        assert_eq!(Value::from(request.metadata), json!({"a": 1}));
+        assert!(parse::<PatchBody>(br#"{"ttl": 5}"#).unwrap().into_request(Uuid::nil()).is_err());
     }
 
     #[test]

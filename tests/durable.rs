@@ -1,0 +1,81 @@
+//! What a server keeps when it is ended, or killed.
+
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use crate::http::{get, post, read, text};
+use crate::server::Server;
+
+/// A folder that no other test uses; what an earlier run of the tests left there is gone.
+fn folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("durable-{name}"));
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+}
+
+/// A thread on which the joke was told to the end, as its client saw it.
+fn joke(server: &Server) -> String {
+    let thread = read(post(server, "/threads", &json!({})));
+    let thread = thread["thread_id"].as_str().unwrap().to_owned();
+    let run = json!({"assistant_id": "agent", "input": {"topic": "ice cream"}});
+    let told = text(post(server, &format!("/threads/{thread}/runs/stream"), &run));
+    assert!(told.contains("This is a joke about ice cream and cats"), "{told}");
+    thread
+}
+
+fn values(server: &Server, thread: &str) -> Value {
+    read(get(server, &format!("/threads/{thread}")))["values"].clone()
+}
+
+fn expected() -> Value {
+    json!({"topic": "ice cream and cats", "joke": "This is a joke about ice cream and cats"})
+}
+
+#[test]
+fn a_thread_is_there_after_a_restart() {
+    let folder = folder("restart");
+    let server = Server::start_over(&folder);
+    let thread = joke(&server);
+    server.terminate();
+    assert!(server.wait().success());
+    assert_eq!(values(&Server::start_over(&folder), &thread), expected());
+}
+
+#[test]
+fn what_a_client_saw_survives_a_kill() {
+    let folder = folder("kill");
+    for _ in 0..3 {
+        let server = Server::start_over(&folder);
+        let threads: Vec<String> = (0..5).map(|_| joke(&server)).collect();
+        server.kill();
+        let server = Server::start_over(&folder);
+        for thread in &threads {
+            assert_eq!(values(&server, thread), expected());
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_thread_is_answered_after_a_restart() {
+    let folder = folder("question");
+    let server = Server::start_over(&folder);
+    let thread = read(post(&server, "/threads", &json!({})))["thread_id"].as_str().unwrap().to_owned();
+    let runs = format!("/threads/{thread}/runs/stream");
+    text(post(&server, &runs, &json!({"assistant_id": "approval", "input": {"topic": "x"}})));
+    server.kill();
+    let server = Server::start_over(&folder);
+    let answer = json!({"assistant_id": "approval", "command": {"resume": "yes"}});
+    let told = text(post(&server, &runs, &answer));
+    assert!(told.contains("answer=yes"), "{told}");
+}
+
+#[test]
+fn a_folder_in_use_is_refused_by_name() {
+    let folder = folder("locked");
+    let _first = Server::start_over(&folder);
+    let second =
+        crate::server::command().args(["serve", "--port", "0", "--data-dir"]).arg(&folder).output().unwrap();
+    let said = String::from_utf8(second.stderr).unwrap();
+    assert!(!second.status.success() && said.contains(&*folder.to_string_lossy()), "{said}");
+}

@@ -1,0 +1,109 @@
+//! The routes of runs that are there already.
+
+use actix_web::web::{Data, Path};
+use actix_web::{HttpRequest, HttpResponse};
+use eddyline_runtime::{Begin, Delivery, Listen, Run, Subscription};
+use futures_util::{FutureExt as _, StreamExt as _};
+
+use super::answer::{self, Answer};
+use super::leaving::Leaving;
+use super::request::{Served, detached, query, run_id, thread_id};
+use super::told::{self, At, OrElse};
+use crate::wire::{Cancel, Events, Place, Refusal, RunJson, Wanted, list_runs};
+
+/// `GET /threads/{thread_id}/runs`.
+pub(super) async fn list(served: Data<Served>, path: Path<String>, asked: HttpRequest) -> Answer {
+    let (request, select) = list_runs(thread_id(&path)?, &query(&asked)?)?;
+    let runs = served.runtime.runs(request).await?;
+    answer::selected(runs.iter().map(RunJson), &select)
+}
+
+/// `GET /threads/{thread_id}/runs/{run_id}`.
+pub(super) async fn read(served: Data<Served>, path: Path<(String, String)>) -> Answer {
+    Ok(answer::json(&RunJson(&find(&served, &path).await?)))
+}
+
+/// `DELETE /threads/{thread_id}/runs/{run_id}`.
+pub(super) async fn delete(served: Data<Served>, path: Path<(String, String)>) -> Answer {
+    let (thread_id, run_id) = (thread_id(&path.0)?, run_id(&path.1)?);
+    let runtime = served.runtime.clone();
+    detached(async move { runtime.delete_run(thread_id, run_id).await }).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `GET /threads/{thread_id}/runs/{run_id}/join`: what the run comes to. Of one that is over, how its thread
+/// stands now.
+pub(super) async fn join(served: Data<Served>, path: Path<(String, String)>, asked: HttpRequest) -> Answer {
+    let run = find(&served, &path).await?;
+    let leaving = leaving(&run, &asked, &served)?;
+    let subscription = listen(&served, &run, Begin::Now).await?;
+    let result = told::result(run.clone(), subscription, OrElse::Thread, leaving, served.runtime.clone());
+    Ok(told::document(&run, result, &served))
+}
+
+/// `GET /threads/{thread_id}/runs/{run_id}/stream`: the events of the run, from where the client stands.
+pub(super) async fn stream(served: Data<Served>, path: Path<(String, String)>, asked: HttpRequest) -> Answer {
+    let run = find(&served, &path).await?;
+    let leaving = leaving(&run, &asked, &served)?;
+    let wanted = Wanted::from_query(&query(&asked)?);
+    let last = asked.headers().get("last-event-id").and_then(|value| value.to_str().ok());
+    let place = Place::from_last_event_id(last, run.kwargs.resumable)?;
+    let all = listen(&served, &run, Begin::Oldest).await?;
+    let at = At::thread(&run);
+    if place != Place::Now {
+        let frames = told::frames(Events::from(&run, place, wanted), all);
+        return Ok(told::event_stream(&at, leaving.watch(frames), &served));
+    }
+    let next = listen(&served, &run, Begin::Now).await?;
+    let frames = first(next).map(move |first| {
+        let place = first.map(|first| Place::After(first.saturating_sub(1)));
+        let frames = place.map(|place| told::frames(Events::from(&run, place, wanted), all));
+        futures_util::stream::iter(frames).flatten()
+    });
+    Ok(told::event_stream(&at, leaving.watch(frames.flatten_stream()), &served))
+}
+
+/// `POST /threads/{thread_id}/runs/{run_id}/cancel`: stops the run, and says so at once, or waits until it has
+/// stopped and says what came of it from now on.
+pub(super) async fn cancel(served: Data<Served>, path: Path<(String, String)>, asked: HttpRequest) -> Answer {
+    let cancel = Cancel::from_query(&query(&asked)?);
+    let run = find(&served, &path).await?;
+    let request = cancel.request(&run)?;
+    let runtime = served.runtime.clone();
+    if !request.wait {
+        detached(async move { runtime.cancel(request).await }).await?;
+        return Ok(HttpResponse::Accepted().finish());
+    }
+    let subscription = listen(&served, &run, Begin::Now).await?;
+    let cancelling = actix_web::rt::spawn(async move { runtime.cancel(request).await });
+    let stays = Leaving::new(&run, false, &served);
+    let result = told::result(run.clone(), subscription, OrElse::Nothing, stays, served.runtime.clone());
+    let document = async {
+        // That the run is over by itself meanwhile is as good.
+        let (_, result) = futures_util::join!(cancelling, result);
+        result
+    };
+    Ok(told::document(&run, document, &served))
+}
+
+/// The number of the first fact that comes, if any does: before it is what a reader from now on has missed.
+async fn first(mut subscription: Subscription) -> Option<u64> {
+    match subscription.next().await? {
+        Delivery::Fact(entry) => Some(entry.seq),
+        Delivery::Gap(gap) => Some(gap.resumes_at),
+    }
+}
+
+async fn find(served: &Served, path: &(String, String)) -> Result<Run, Refusal> {
+    Ok(served.runtime.run(thread_id(&path.0)?, run_id(&path.1)?).await?)
+}
+
+fn leaving(run: &Run, asked: &HttpRequest, served: &Served) -> Result<Leaving, Refusal> {
+    Ok(Leaving::new(run, query(asked)?.flag("cancel_on_disconnect"), served))
+}
+
+/// Listens to a run, and asks for no tokens: whether there are any is for the run's own modes to say.
+async fn listen(served: &Served, run: &Run, begin: Begin) -> Result<Subscription, Refusal> {
+    let (thread_id, run_id) = (run.thread_id, Some(run.run_id));
+    Ok(served.runtime.listen(Listen { thread_id, run_id, begin, tokens: false }).await?)
+}

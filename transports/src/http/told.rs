@@ -1,0 +1,118 @@
+//! How a run is told over HTTP: as a stream of its events, or as the document that it comes to; and where
+//! clients find it again.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_LOCATION, ContentType, HeaderMap, HeaderValue, LOCATION,
+};
+use bytes::Bytes;
+use eddyline_runtime::{Delivery, Run, Subscription};
+use futures_util::{Stream, StreamExt as _, stream};
+
+use super::event_stream::EventStream;
+use super::leaving::Leaving;
+use super::request::Served;
+use super::waiting::Waiting;
+use crate::wire::{Events, Frame, RunResult, encode, result_of_thread};
+
+/// The path of a run. Clients put their own address before it, and read the run's id off its end.
+pub(super) struct At(String);
+
+impl At {
+    /// `/threads/{thread_id}/runs/{run_id}`.
+    pub(super) fn thread(run: &Run) -> Self {
+        Self(format!("/threads/{}/runs/{}", run.thread_id, run.run_id))
+    }
+
+    /// `/runs/{run_id}`.
+    pub(super) fn run(run: &Run) -> Self {
+        Self(format!("/runs/{}", run.run_id))
+    }
+
+    pub(super) fn content_location(&self, headers: &mut HeaderMap) {
+        if let Ok(value) = HeaderValue::from_str(&self.0) {
+            headers.insert(CONTENT_LOCATION, value);
+        }
+    }
+}
+
+/// The frames of a run for one reader. Dropping them unsubscribes.
+pub(super) fn frames(events: Events, subscription: Subscription) -> impl Stream<Item = Frame> {
+    let told = stream::unfold(Some((events, subscription)), async |reading| {
+        let (mut events, mut subscription) = reading?;
+        Some(match subscription.next().await? {
+            Delivery::Fact(entry) => (events.of(entry.seq, &entry.fact), Some((events, subscription))),
+            Delivery::Gap(gap) => match events.hole(gap) {
+                None => (Vec::new(), Some((events, subscription))),
+                Some(last) => (vec![last], None),
+            },
+        })
+    });
+    told.flat_map(stream::iter)
+}
+
+/// 200, and headers at once: what goes wrong from here on is told in the stream.
+pub(super) fn event_stream(
+    at: &At,
+    frames: impl Stream<Item = Frame> + 'static,
+    served: &Served,
+) -> HttpResponse {
+    let At(run) = at;
+    HttpResponse::Ok()
+        // Clients take up a broken stream at the one, and read the run's id off the end of the other.
+        .insert_header((LOCATION, format!("{run}/stream")))
+        .insert_header((CONTENT_LOCATION, run.as_str()))
+        .insert_header((CACHE_CONTROL, "no-store"))
+        // Proxies that gather answers before they pass them on would make an end of streaming.
+        .insert_header(("x-accel-buffering", "no"))
+        .content_type("text/event-stream; charset=utf-8")
+        .body(EventStream::new(frames, &served.stop))
+}
+
+/// 200, and headers at once: the document follows when the run is over, and if the run failed it says so.
+pub(super) fn document(
+    run: &Run,
+    document: impl Future<Output = Option<Bytes>> + 'static,
+    served: &Served,
+) -> HttpResponse {
+    let At(at) = At::thread(run);
+    HttpResponse::Ok()
+        .insert_header((LOCATION, format!("{at}/join")))
+        .insert_header((CONTENT_LOCATION, at))
+        .content_type(ContentType::json())
+        .body(Waiting::new(document, &served.stop))
+}
+
+/// What is said of a run whose events say nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum OrElse {
+    /// How its thread stands after it.
+    Thread,
+    /// Nothing.
+    Nothing,
+}
+
+/// What the events of a run come to, from now to its end.
+pub(super) async fn result(
+    run: Run,
+    mut subscription: Subscription,
+    or_else: OrElse,
+    mut leaving: Leaving,
+    runtime: eddyline_runtime::Handle,
+) -> Option<Bytes> {
+    let mut result = RunResult::of(&run);
+    while let Some(delivery) = subscription.next().await {
+        // What is lost in a gap is not the end, and the thread knows what came before.
+        if let Delivery::Fact(entry) = delivery {
+            result.see(&entry.fact);
+        }
+    }
+    leaving.told();
+    let told = match (result.told(), or_else) {
+        (Some(told), _) => told,
+        (None, OrElse::Nothing) => result_of_thread(None),
+        // A thread that was made for the run is gone with it.
+        (None, OrElse::Thread) => result_of_thread(runtime.thread(run.thread_id).await.ok().as_ref()),
+    };
+    encode(&told).ok()
+}

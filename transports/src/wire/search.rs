@@ -1,0 +1,114 @@
+//! What searches have in common: pages, orders, and what it means that a document contains another.
+
+use std::cmp::Ordering;
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::Refusal;
+
+/// Which part of what was found a client wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Page {
+    limit: usize,
+    offset: usize,
+}
+
+/// One page, and where the next one begins if there is one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PageOf<T> {
+    pub(crate) items: Vec<T>,
+    pub(crate) next: Option<usize>,
+    /// At least so many were found; no more is promised.
+    pub(crate) total: usize,
+}
+
+impl Page {
+    /// At most 1,000 at a time, and 10 when nobody says.
+    pub(super) fn new(limit: Option<i64>, offset: Option<i64>) -> Result<Self, Refusal> {
+        let limit = usize::try_from(limit.unwrap_or(10)).ok().filter(|limit| (1..=1000).contains(limit));
+        let offset = usize::try_from(offset.unwrap_or_default()).ok();
+        Ok(Self {
+            limit: limit.ok_or_else(|| Refusal::unprocessable("`limit`: must be between 1 and 1000"))?,
+            offset: offset.ok_or_else(|| Refusal::unprocessable("`offset`: must not be negative"))?,
+        })
+    }
+
+    /// The page of everything that was found.
+    pub(super) fn of<T>(self, found: impl Iterator<Item = T>) -> PageOf<T> {
+        let mut rest = found.skip(self.offset);
+        let items: Vec<T> = rest.by_ref().take(self.limit).collect();
+        let end = self.offset + items.len();
+        let next = rest.next().map(|_| end);
+        PageOf { items, next, total: next.map_or(end, |next| next + 1) }
+    }
+}
+
+/// In which direction what was found is sorted.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum SortOrder {
+    Asc,
+    #[default]
+    Desc,
+}
+
+impl SortOrder {
+    pub(super) fn apply(self, ordering: Ordering) -> Ordering {
+        match self {
+            Self::Asc => ordering,
+            Self::Desc => ordering.reverse(),
+        }
+    }
+}
+
+/// Whether a document has everything that `filter` has: objects key by key, lists item by item in any
+/// order, and anything else if it is equal.
+pub(super) fn contains(document: &Value, filter: &Value) -> bool {
+    match (document, filter) {
+        (Value::Object(document), Value::Object(filter)) => contains_all(document, filter),
+        (Value::Array(items), Value::Array(wanted)) => {
+            wanted.iter().all(|wanted| items.iter().any(|item| contains(item, wanted)))
+        }
+        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        _ => document == filter,
+    }
+}
+
+/// [`contains`], of objects.
+pub(super) fn contains_all(document: &Map<String, Value>, filter: &Map<String, Value>) -> bool {
+    filter.iter().all(|(key, wanted)| document.get(key).is_some_and(|value| contains(value, wanted)))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_page_says_whether_another_follows() {
+        let page = |limit, offset| Page::new(Some(limit), Some(offset)).unwrap().of(0..8);
+        assert_eq!(page(2, 0), PageOf { items: vec![0, 1], next: Some(2), total: 3 });
+        assert_eq!(page(2, 6), PageOf { items: vec![6, 7], next: None, total: 8 });
+        assert_eq!(page(9, 6), PageOf { items: vec![6, 7], next: None, total: 8 });
+        assert_eq!(page(2, 9), PageOf { items: vec![], next: None, total: 9 });
+        for (limit, offset) in [(0, 0), (1001, 0), (-1, 0), (1, -1)] {
+            assert!(Page::new(Some(limit), Some(offset)).is_err(), "{limit} {offset}");
+        }
+    }
+
+    #[test]
+    fn what_contains_what() {
+        let check = |document: Value, filter: Value, expected: bool| {
+            assert_eq!(contains(&document, &filter), expected, "{document} {filter}");
+        };
+        check(json!({"a": 1, "b": 2}), json!({}), true);
+        check(json!({"a": 1, "b": 2}), json!({"a": 1.0}), true);
+        check(json!({"a": 1}), json!({"a": 1, "b": null}), false);
+        check(json!({"a": {"b": [1, {"c": 2, "d": 3}]}}), json!({"a": {"b": [{"c": 2}]}}), true);
+        check(json!({"a": [1, 2]}), json!({"a": [2, 1, 1]}), true);
+        check(json!({"a": [1, 2]}), json!({"a": [3]}), false);
+        check(json!({"a": "x"}), json!({"a": ["x"]}), false);
+    }
+}
