@@ -1,14 +1,6 @@
 //! The golden cases over a socket: every call of a case goes to the binary, and what comes back is recorded and
 //! compared as `record.py` does it.
 
-#[allow(dead_code, reason = "the cases that are played in process are listed there, too")]
-#[path = "golden/cases.rs"]
-mod cases;
-#[path = "golden/compare.rs"]
-mod compare;
-#[path = "golden/normalise.rs"]
-mod normalise;
-
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
@@ -20,13 +12,13 @@ use serde_json::{Map, Value, json};
 use ureq::http::{Request, Response};
 use ureq::{Agent, Body};
 
-use self::normalise::{Normalise, pattern};
+use crate::golden::normalise::{Normalise, pattern};
+use crate::golden::{cases, compare};
 use crate::http::{agent, get, header, read, text};
 use crate::server::Server;
 
 /// Cases that wait, and for what.
 const WAITING: &[(&str, &[&str])] = &[
-    ("pictures and schemas: the runtime's handle gives no graphs", &["assistants", "assistants-schemas"]),
     ("assistants of one's own", &["assistants-crud"]),
     ("the routes of the store", &["store", "store-filters"]),
     ("searching and copying threads", &["threads-crud", "threads-copy-used"]),

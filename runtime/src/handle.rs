@@ -181,6 +181,11 @@ impl Handle {
         self.0.environment.registry.find(name).map(|(_, assistant)| assistant.clone())
     }
 
+    /// The graph behind the assistant that `name` means.
+    pub fn graph(&self, name: &str) -> Result<Graph, Error> {
+        self.0.environment.registry.find(name).map(|(graph, _)| graph.clone())
+    }
+
     /// The assistants, ordered by graph.
     pub fn assistants(&self) -> Vec<Assistant> {
         self.0.environment.registry.assistants().cloned().collect()

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Cases that need no more than the engine.
-pub(super) const PLAYED: &[&str] = &[
+pub(crate) const PLAYED: &[&str] = &[
     // Linear graphs, cycles, routing.
     "agent-updates",
     "agent-values",
@@ -93,7 +93,7 @@ pub(super) const PLAYED: &[&str] = &[
 ];
 
 /// Cases that wait, and for what.
-pub(super) const WAITING: &[(&str, &[&str])] = &[
+pub(crate) const WAITING: &[(&str, &[&str])] = &[
     (
         "waiting for a run, as the HTTP API does it",
         &["approval-wait", "failing-wait", "runs-wait", "threads-if-not-exists"],
@@ -119,7 +119,7 @@ fn folder() -> &'static Path {
 }
 
 /// What is played: every case, in the order of the file.
-pub(super) fn cases() -> Vec<Value> {
+pub(crate) fn cases() -> Vec<Value> {
     match read(&folder().join("cases.json")) {
         Value::Array(cases) => cases,
         other => panic!("cases.json is a list, not {other}"),
@@ -127,18 +127,18 @@ pub(super) fn cases() -> Vec<Value> {
 }
 
 /// What the reference server answered to a case.
-pub(super) fn transcript(name: &str) -> Value {
+pub(crate) fn transcript(name: &str) -> Value {
     read(&folder().join("transcripts").join(format!("{name}.json")))
 }
 
 /// The name of a case.
-pub(super) fn name(case: &Value) -> &str {
+pub(crate) fn name(case: &Value) -> &str {
     case["name"].as_str().expect("a case has a name")
 }
 
 /// Every transcript by the name of its case.
 #[cfg(test)]
-pub(super) fn transcripts() -> impl Iterator<Item = (String, Value)> {
+pub(crate) fn transcripts() -> impl Iterator<Item = (String, Value)> {
     cases().into_iter().map(|case| (name(&case).to_owned(), transcript(name(&case))))
 }
 

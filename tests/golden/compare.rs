@@ -19,7 +19,7 @@ static DRAWING: LazyLock<Regex> = LazyLock::new(|| pattern(r"/graph(\?|$)"));
 const SHOWN: usize = 160;
 
 /// What `found` says otherwise than `expected`, each as `path: expected != found`.
-pub(super) fn differences(expected: Value, found: Value) -> Vec<String> {
+pub(crate) fn differences(expected: Value, found: Value) -> Vec<String> {
     let (expected, found) = (settle(expected), settle(found));
     let mut rows = Vec::new();
     diff(&expected, &found, "", &mut rows);
@@ -27,7 +27,7 @@ pub(super) fn differences(expected: Value, found: Value) -> Vec<String> {
 }
 
 /// Brings a recording into the one form in which it is compared.
-pub(super) fn settle(mut doc: Value) -> Value {
+pub(crate) fn settle(mut doc: Value) -> Value {
     for (answer, first, last) in unordered(&doc) {
         if let Some(frames) = doc["answers"].get_mut(answer).and_then(|answer| answer.get_mut("frames")) {
             let frames = frames.as_array_mut().expect("frames are a list");

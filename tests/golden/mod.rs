@@ -3,9 +3,9 @@
 //! The transcripts were recorded by `record.py`, whose rules of normalising and comparing are ported here, and
 //! nothing is added to them: no case is special. [`cases`] says which cases are not played yet, and why.
 
-mod cases;
-mod compare;
-mod normalise;
+pub(crate) mod cases;
+pub(crate) mod compare;
+pub(crate) mod normalise;
 mod play;
 
 use std::fmt::Write as _;

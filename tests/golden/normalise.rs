@@ -41,12 +41,12 @@ static HELP: LazyLock<Regex> = LazyLock::new(|| pattern(r"\s*For troubleshooting
 static TIME: LazyLock<Regex> = LazyLock::new(|| pattern(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?\+00:00"));
 
 /// A regular expression that is part of the program.
-pub(super) fn pattern(text: &str) -> Regex {
+pub(crate) fn pattern(text: &str) -> Regex {
     Regex::new(text).expect("a pattern of this test is well formed")
 }
 
 /// Normalises the answers of one case; ids keep their numbers from answer to answer.
-pub(super) struct Normalise {
+pub(crate) struct Normalise {
     seen: HashMap<String, String>,
     ids: usize,
     hexes: usize,
@@ -55,7 +55,7 @@ pub(super) struct Normalise {
 
 impl Normalise {
     /// For a case whose calls say `nonce` where the case says `{nonce}`.
-    pub(super) fn new(nonce: &str) -> Self {
+    pub(crate) fn new(nonce: &str) -> Self {
         Self { seen: HashMap::new(), ids: 0, hexes: 0, nonce: nonce.to_owned() }
     }
 
@@ -69,7 +69,7 @@ impl Normalise {
     }
 
     /// The value as it is compared.
-    pub(super) fn value(&mut self, value: &Value) -> Value {
+    pub(crate) fn value(&mut self, value: &Value) -> Value {
         match value {
             Value::String(text) => self.text(text).into(),
             Value::Array(items) => items.iter().map(|item| self.value(item)).collect(),

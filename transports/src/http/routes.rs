@@ -20,6 +20,13 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(resource("/assistants/search", [web::post().to(assistants::search)]))
         .service(resource("/assistants/count", [web::post().to(assistants::count)]))
         .service(resource("/assistants/{assistant_id}", [get().to(assistants::read)]))
+        .service(resource("/assistants/{assistant_id}/graph", [get().to(assistants::graph)]))
+        .service(resource("/assistants/{assistant_id}/schemas", [get().to(assistants::schemas)]))
+        .service(resource("/assistants/{assistant_id}/subgraphs", [get().to(assistants::subgraphs)]))
+        .service(resource(
+            "/assistants/{assistant_id}/subgraphs/{namespace}",
+            [get().to(assistants::subgraph)],
+        ))
         .service(resource("/threads", [web::post().to(threads::create)]))
         .service(resource(
             "/threads/{thread_id}",
