@@ -17,7 +17,8 @@ use quote::{format_ident, quote};
 
 /// Makes a state of a struct: its keys, how each key merges what is written to it, and its update type.
 ///
-/// ```ignore
+/// ```
+/// # use eddyline_engine as eddyline;
 /// use eddyline::prelude::*;
 ///
 /// #[state]
@@ -100,9 +101,11 @@ pub fn state(args: proc_macro::TokenStream, item: proc_macro::TokenStream) -> pr
 /// `Debug`), through the one crate that a graph depends on. The same derives by hand do as well, and then
 /// `serde` and `schemars` stand in the manifest.
 ///
-/// ```ignore
+/// ```
+/// # use eddyline_engine as eddyline;
 /// use eddyline::prelude::*;
 ///
+/// # #[state] struct Upper { #[state(reduce = append)] out: Vec<String> }
 /// #[view]
 /// struct Item {
 ///     item: String,
