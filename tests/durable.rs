@@ -57,6 +57,22 @@ fn what_a_client_saw_survives_a_kill() {
 }
 
 #[test]
+fn a_run_that_was_killed_goes_on() {
+    let folder = folder("mid-run");
+    let server = Server::start_over(&folder);
+    let thread = read(post(&server, "/threads", &json!({})))["thread_id"].as_str().unwrap().to_owned();
+    let run = json!({"assistant_id": "slow", "input": {"seconds": 0.3, "steps": 2}});
+    let run =
+        read(post(&server, &format!("/threads/{thread}/runs"), &run))["run_id"].as_str().unwrap().to_owned();
+    server.kill();
+    let server = Server::start_over(&folder);
+    let end = text(get(&server, &format!("/threads/{thread}/runs/{run}/join")));
+    assert!(end.contains("napped") && end.contains("after"), "{end}");
+    let run = read(get(&server, &format!("/threads/{thread}/runs/{run}")));
+    assert_eq!(run["status"], "success");
+}
+
+#[test]
 fn an_interrupted_thread_is_answered_after_a_restart() {
     let folder = folder("question");
     let server = Server::start_over(&folder);

@@ -1,6 +1,7 @@
 //! Putting a runtime together.
 
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
@@ -107,6 +108,8 @@ impl Builder {
     }
 
     /// Starts the runtime's OS threads, and waits the few milliseconds until they are up.
+    ///
+    /// Runs that the storage has as `pending` or `running` go on, beside whatever is asked next.
     pub fn start(self) -> Result<Runtime, StartError> {
         let (up, started) = mpsc::sync_channel(1);
         let (end, ended) = oneshot::channel();
@@ -139,7 +142,10 @@ impl Builder {
         });
         let Self { options, models, .. } = self;
         let cache = NodeCache::new(options.cached_tasks);
-        Ok((Environment { options, clock, ids, registry, models, store, cache, node_pool }, storage))
+        let cut_off = AtomicBool::new(false);
+        let environment =
+            Environment { options, clock, ids, registry, models, store, cache, node_pool, cut_off };
+        Ok((environment, storage))
     }
 }
 

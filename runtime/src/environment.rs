@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use eddyline_engine::ids::Timestamp;
 use eddyline_engine::model::ChatModel;
@@ -25,6 +26,9 @@ pub(crate) struct Environment {
     pub(crate) cache: NodeCache,
     /// Where node futures run.
     pub(crate) node_pool: tokio::runtime::Handle,
+    /// True once the runtime ends at once. Runs then die with their arbiters, which is no failure of theirs:
+    /// what is stored stays as it is, so that they can go on.
+    pub(crate) cut_off: AtomicBool,
 }
 
 impl Environment {

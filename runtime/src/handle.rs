@@ -31,6 +31,7 @@ use crate::threads::{CreateThread, Thread, UpdateThread};
 #[derive(Clone)]
 pub struct Handle(Arc<Inner>);
 
+#[derive(Clone)]
 pub(crate) struct Inner {
     pub(crate) environment: Arc<Environment>,
     /// One for each graph arbiter; a thread's place among them is a hash of its id.
@@ -251,7 +252,7 @@ impl Handle {
 
 impl Inner {
     /// The supervisor of the arbiter on which a thread lives; the same for as long as the runtime is up.
-    fn supervisor(&self, thread_id: Uuid) -> &Addr<SupervisorActor> {
+    pub(crate) fn supervisor(&self, thread_id: Uuid) -> &Addr<SupervisorActor> {
         let (high, low) = thread_id.as_u64_pair();
         let mixed = (high ^ low).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         let place = usize::try_from(mixed).unwrap_or_default() % self.supervisors.len();

@@ -45,6 +45,13 @@
 //! hand that called it. A run that is cancelled is over when the last of its tasks has let go. A run whose actor dies
 //! fails, and its thread keeps the last commit. A thread whose write fails ends, and is read again from
 //! storage with the next order; its epoch keeps what is left of it from writing.
+//!
+//! # Recovery
+//!
+//! A thread that wakes takes up the runs that storage has as `pending` or `running`, and a runtime that starts
+//! wakes the threads that have any. A run goes on from its last commit with its next attempt; before its input
+//! was committed, the input is applied again. After three attempts, or when its graph is gone, it ends in an
+//! error that says so. The thread of a temporary run is deleted.
 
 mod actors;
 mod assistants;
@@ -61,6 +68,7 @@ mod messages;
 mod node_cache;
 mod options;
 mod pool;
+mod recovery;
 mod runs;
 mod runtime;
 mod standing;

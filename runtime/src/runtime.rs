@@ -1,19 +1,22 @@
 //! A runtime under way, and its end.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use actix::{Actor, Addr, Context, Handler, Message, System};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::actors::{StorageActor, SupervisorActor};
 use crate::builder::Builder;
+use crate::environment::Environment;
 use crate::handle::Handle;
 use crate::messages::{DrainStorage, StopThreads};
 use crate::system::Up;
 
 /// A running runtime: it lives on OS threads of its own, and needs no executor of its owner.
 ///
-/// Dropping it ends it at once, in mid-run; [`shutdown`](Self::shutdown) lets runs reach a commit first.
+/// Dropping it ends it at once, in mid-run; [`shutdown`](Self::shutdown) lets runs reach a commit first. Runs
+/// that did not end go on with the next runtime over the same storage.
 ///
 /// ```
 /// use eddyline_runtime::Runtime;
@@ -29,6 +32,7 @@ pub struct Runtime {
     supervisors: Vec<Addr<SupervisorActor>>,
     storage: Addr<StorageActor>,
     requests: Arc<Semaphore>,
+    environment: Arc<Environment>,
     system: System,
     ended: Option<oneshot::Receiver<()>>,
 }
@@ -45,6 +49,7 @@ impl Runtime {
             supervisors: inner.supervisors.clone(),
             storage: inner.storage.clone(),
             requests: Arc::clone(&inner.requests),
+            environment: Arc::clone(&inner.environment),
             handle: Handle::new(inner),
             system,
             ended: Some(ended),
@@ -83,6 +88,7 @@ impl Runtime {
 impl Drop for Runtime {
     fn drop(&mut self) {
         self.requests.close();
+        self.environment.cut_off.store(true, Ordering::Release);
         self.system.stop();
     }
 }

@@ -12,6 +12,7 @@ use crate::environment::Environment;
 use crate::error::StartError;
 use crate::handle::Inner;
 use crate::options::Options;
+use crate::recovery;
 use crate::storage::Storage;
 
 /// How long nodes that were cut off may take to notice and drop what they hold; one that blocks may not notice
@@ -36,6 +37,8 @@ pub(crate) fn run(builder: Builder, up: &mpsc::SyncSender<Result<Up, StartError>
     };
     let runner = System::new();
     let (inner, arbiters) = runner.block_on(async { actors(environment, storage) });
+    // Beside everything else: whoever starts the runtime does not wait for it.
+    pool.spawn(recovery::wake_threads(inner.clone()));
     let heard = up.send(Ok(Up { inner, system: System::current() })).is_ok();
     if heard && let Err(error) = runner.run() {
         tracing::error!(%error, "the actor system ended with an error");

@@ -97,6 +97,14 @@ impl Read for Faulty {
         self.memory.runs(request)
     }
 
+    fn open_threads(&mut self) -> Result<Vec<Uuid>, StorageError> {
+        self.memory.open_threads()
+    }
+
+    fn open_runs(&mut self, thread_id: Uuid) -> Result<Vec<Run>, StorageError> {
+        self.memory.open_runs(thread_id)
+    }
+
     fn checkpoint(&mut self, thread_id: Uuid, ns: &Key, which: Which) -> Result<Option<Saved>, StorageError> {
         self.memory.checkpoint(thread_id, ns, which)
     }

@@ -7,8 +7,8 @@ use actix::{Actor, AsyncContext, Context, Handler};
 
 use crate::error::Error;
 use crate::messages::{
-    Answer, DrainStorage, Flush, Put, ReadCheckpoint, ReadCheckpoints, ReadRun, ReadRuns, ReadThread,
-    WakeThread,
+    Answer, DrainStorage, Flush, Put, ReadCheckpoint, ReadCheckpoints, ReadOpenThreads, ReadRun, ReadRuns,
+    ReadThread, WakeThread, Woken,
 };
 use crate::storage::{self, Storage, Transaction};
 
@@ -89,7 +89,19 @@ impl Handler<WakeThread> for StorageActor {
 
     fn handle(&mut self, WakeThread { thread_id, reply }: WakeThread, _: &mut Self::Context) {
         // The thread may have ended meanwhile.
-        let _ = reply.send(self.read(|storage| storage.thread(thread_id)));
+        let _ = reply.send(self.read(|storage| {
+            let Some(stored) = storage.thread(thread_id)? else { return Ok(None) };
+            Ok(Some(Woken { stored, open: storage.open_runs(thread_id)? }))
+        }));
+    }
+}
+
+impl Handler<ReadOpenThreads> for StorageActor {
+    type Result = ();
+
+    fn handle(&mut self, ReadOpenThreads { reply }: ReadOpenThreads, _: &mut Self::Context) {
+        // The runtime may be ending.
+        let _ = reply.send(self.read(|storage| storage.open_threads()));
     }
 }
 

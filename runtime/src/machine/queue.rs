@@ -38,6 +38,8 @@ enum Slot {
 pub(crate) enum Event {
     /// A client asks for a run.
     Submitted { run: Uuid, strategy: MultitaskStrategy },
+    /// A run that was taken in earlier goes on, after those that were recovered before it.
+    Recovered { run: Uuid },
     /// The graph of a run has ended.
     Ended { run: Uuid },
     /// What a run came to is stored.
@@ -122,6 +124,7 @@ impl Queue {
     pub(crate) fn on(&mut self, event: Event) -> Vec<Effect> {
         match event {
             Event::Submitted { run, strategy } => self.submitted(run, strategy),
+            Event::Recovered { run } => self.recovered(run),
             Event::Ended { run } => self.ended(run),
             Event::Stored { run } => self.stored(run),
             Event::Cancel { run } => self.cancel(run),
@@ -152,6 +155,16 @@ impl Queue {
                 vec![Effect::Accept { run }]
             }
         }
+    }
+
+    /// There was room for it once, so the limit is no reason to lose it.
+    fn recovered(&mut self, run: Uuid) -> Vec<Effect> {
+        if self.is_busy() || self.draining {
+            self.waiting.push_back(run);
+            return Vec::new();
+        }
+        self.slot = Slot::Running(run);
+        vec![Effect::Launch { run }]
     }
 
     fn ended(&mut self, run: Uuid) -> Vec<Effect> {

@@ -31,12 +31,27 @@ pub(crate) struct DrainStorage {
     pub(crate) reply: oneshot::Sender<()>,
 }
 
+/// Reads the threads that have open runs.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ReadOpenThreads {
+    pub(crate) reply: oneshot::Sender<Result<Vec<Uuid>>>,
+}
+
+/// What a thread's actor begins with.
+#[derive(Debug)]
+pub(crate) struct Woken {
+    pub(crate) stored: StoredThread,
+    /// Runs that wait or were under way when the thread's actor ended, oldest first.
+    pub(crate) open: Vec<Run>,
+}
+
 /// Reads a thread for its actor.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct WakeThread {
     pub(crate) thread_id: Uuid,
-    pub(crate) reply: oneshot::Sender<Result<Option<StoredThread>>>,
+    pub(crate) reply: oneshot::Sender<Result<Option<Woken>>>,
 }
 
 /// Reads a thread for a client.

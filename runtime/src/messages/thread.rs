@@ -5,7 +5,7 @@ use eddyline_engine::checkpoint::{Commit, Saved};
 use eddyline_engine::fact::Failure;
 use eddyline_engine::{Key, Which};
 use serde_json::{Map, Value};
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use uuid::Uuid;
 
 use super::{Answer, Reply, ThreadOrder};
@@ -86,6 +86,15 @@ pub(crate) struct ForgetThread {
     pub(crate) reply: Reply<()>,
 }
 
+/// Be awake, so that open runs go on; finding them is part of waking.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Resume {
+    /// Bounds how many threads wake at once.
+    pub(crate) permit: OwnedSemaphorePermit,
+}
+
+impl ThreadOrder for Resume {}
 impl ThreadOrder for Describe {}
 impl ThreadOrder for Cancel {}
 impl ThreadOrder for ForgetRun {}

@@ -34,6 +34,7 @@ pub fn check(make: impl Fn() -> Box<dyn Storage>) {
     for rule in [
         threads_and_runs_come_back_as_put,
         runs_are_listed_newest_first,
+        open_runs_are_found_oldest_first,
         checkpoints_are_found_by_age,
         histories_are_read_from_the_newest,
         levels_are_apart,
@@ -81,6 +82,29 @@ fn runs_are_listed_newest_first(storage: &mut dyn Storage) {
     assert_eq!(list(request), [3, 2, 1]);
     assert_eq!(list(ListRuns { offset: 1, limit: 1, ..request }), [2]);
     assert_eq!(list(ListRuns { status: Some(RunStatus::Success), ..request }), [3]);
+}
+
+fn open_runs_are_found_oldest_first(storage: &mut dyn Storage) {
+    assert!(storage.open_threads().expect("reads").is_empty());
+    assert_eq!(storage.open_runs(THREAD).expect("reads"), [], "no thread");
+    let mut record = Change::PutThread(Thread::new(THREAD, Map::new(), Timestamp(0)));
+    for id in [4, 2] {
+        put(storage, 0, vec![record.clone(), Change::PutRun(run(id))]);
+    }
+    let with = |id, status| Change::PutRun(Run { status, ..run(id) });
+    put(storage, 0, vec![with(3, RunStatus::Running), with(5, RunStatus::Success)]);
+    put(storage, 0, vec![with(1, RunStatus::Error), with(6, RunStatus::Interrupted)]);
+    record = Change::PutThread(Thread::new(OTHER, Map::new(), Timestamp(0)));
+    let over = Change::PutRun(Run { thread_id: OTHER, status: RunStatus::Success, ..run(7) });
+    let other = Transaction { thread_id: OTHER, epoch: 0, changes: vec![record, over] };
+    assert!(matches!(storage.write(vec![other])[..], [Ok(())]));
+
+    assert_eq!(storage.open_threads().expect("reads"), [THREAD], "once");
+    let open = [run(2), Run { status: RunStatus::Running, ..run(3) }, run(4)];
+    assert_eq!(storage.open_runs(THREAD).expect("reads"), open);
+    assert_eq!(storage.open_runs(OTHER).expect("reads"), []);
+    put(storage, 1, [2, 3, 4].map(|id| with(id, RunStatus::Success)).into());
+    assert!(storage.open_threads().expect("reads").is_empty());
 }
 
 fn checkpoints_are_found_by_age(storage: &mut dyn Storage) {

@@ -61,6 +61,16 @@ impl Read for MemoryStorage {
         Ok(Some(wanted.skip(offset).take(limit).cloned().collect()))
     }
 
+    fn open_threads(&mut self) -> Result<Vec<Uuid>> {
+        let open = |rows: &Rows| rows.runs.values().any(|run| !run.status.is_final());
+        Ok(self.threads.iter().filter(|(_, rows)| open(rows)).map(|(thread_id, _)| *thread_id).collect())
+    }
+
+    fn open_runs(&mut self, thread_id: Uuid) -> Result<Vec<Run>> {
+        let runs = self.threads.get(&thread_id).into_iter().flat_map(|rows| rows.runs.values());
+        Ok(runs.filter(|run| !run.status.is_final()).cloned().collect())
+    }
+
     fn checkpoint(&mut self, thread_id: Uuid, ns: &Key, which: Which) -> Result<Option<Saved>> {
         let level = self.threads.get(&thread_id).and_then(|rows| rows.levels.get(ns));
         Ok(level.and_then(|level| level.find(which)))

@@ -37,6 +37,12 @@ pub trait Read: Send {
     /// The runs of a thread, newest first; `None` when there is no such thread.
     fn runs(&mut self, request: ListRuns) -> Result<Option<Vec<Run>>>;
 
+    /// The threads that have open runs, each once: runs that are `pending` or `running`.
+    fn open_threads(&mut self) -> Result<Vec<Uuid>>;
+
+    /// The open runs of a thread, oldest first.
+    fn open_runs(&mut self, thread_id: Uuid) -> Result<Vec<Run>>;
+
     /// The newest checkpoint of the graph level `ns` that `which` allows, with its writes ordered by path,
     /// task and index.
     fn checkpoint(&mut self, thread_id: Uuid, ns: &Key, which: Which) -> Result<Option<Saved>>;

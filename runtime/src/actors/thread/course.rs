@@ -158,7 +158,7 @@ impl Handler<RunOver> for ThreadActor {
 
     fn handle(&mut self, over: RunOver, ctx: &mut Self::Context) {
         let run = over.run_id;
-        if self.queue.current() != Some(run) {
+        if self.queue.current() != Some(run) || self.is_cut_off() {
             return;
         }
         if let Some(current) = &mut self.current

@@ -8,10 +8,12 @@ mod cancel;
 mod course;
 mod ending;
 mod orders;
+mod recovery;
 mod rest;
 mod revise;
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
 use actix::fut::wrap_future;
@@ -24,7 +26,7 @@ use crate::actors::{BrokerActor, RunActor, StorageActor, SupervisorActor};
 use crate::environment::Environment;
 use crate::machine::Queue;
 use crate::messages::{
-    Answer, CloseStreams, CutOff, Put, Reply, ReviseState, RunEnd, RunOver, ThreadGone, WakeThread,
+    Answer, CloseStreams, CutOff, Put, Reply, ReviseState, RunEnd, RunOver, ThreadGone, WakeThread, Woken,
     WriteFailed,
 };
 use crate::runs::{CancelAction, Run};
@@ -111,15 +113,16 @@ impl ThreadActor {
         }
     }
 
-    /// Reads the record before anything else is done. Nothing is under way yet that could have to be stopped,
+    /// Reads the record and takes up open runs before anything else is done. Nothing is under way yet that could have to be stopped,
     /// so the actor may be deaf meanwhile.
     fn wake(&mut self, ctx: &mut Context<Self>) {
         let (reply, answer) = oneshot::channel();
         self.storage.do_send(WakeThread { thread_id: self.thread_id, reply });
         ctx.wait(wrap_future::<_, Self>(answer).map(|answer, thread, ctx| match answer {
-            Ok(Ok(Some(StoredThread { thread: record, epoch }))) => {
+            Ok(Ok(Some(Woken { stored: StoredThread { thread: record, epoch }, open }))) => {
                 thread.head = Some(record);
                 thread.epoch = epoch;
+                thread.recover(open, ctx);
             }
             Ok(Ok(None)) => {}
             Ok(Err(error)) => {
@@ -139,8 +142,16 @@ impl ThreadActor {
         self.broker.get_or_insert_with(start).clone()
     }
 
+    /// True once the runtime ends at once: what is stored is what the next one begins with.
+    fn is_cut_off(&self) -> bool {
+        self.environment.cut_off.load(Ordering::Acquire)
+    }
+
     /// Hands changes to storage, in the thread's epoch. Bounded: each is one step of a run or one order.
     fn put(&self, changes: Vec<Change>, answer: Answer) {
+        if self.is_cut_off() {
+            return;
+        }
         let transaction = Transaction { thread_id: self.thread_id, epoch: self.epoch, changes };
         self.storage.do_send(Put { transaction, answer });
     }

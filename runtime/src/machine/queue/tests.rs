@@ -149,3 +149,12 @@ fn a_draining_thread_ends_its_run_and_starts_no_other() {
     ]);
     check(&[(Event::Draining, &[Effect::Rest])]);
 }
+
+#[test]
+fn recovered_runs_go_on_in_the_order_in_which_they_are_told() {
+    let mut queue = Queue::new(0);
+    assert_eq!(queue.on(Event::Recovered { run: A }), [Effect::Launch { run: A }]);
+    assert_eq!(queue.on(Event::Recovered { run: B }), [], "whatever the limit is");
+    assert_eq!(queue.on(Event::Ended { run: A }), [Effect::Finish { run: A }]);
+    assert_eq!(queue.on(Event::Stored { run: A }), [Effect::Launch { run: B }]);
+}

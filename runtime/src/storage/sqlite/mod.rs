@@ -247,6 +247,16 @@ impl Read for SqliteStorage {
         self.read(request.thread_id, |commits| runs::list(commits.db, commits.thread, request))
     }
 
+    fn open_threads(&mut self) -> Result<Vec<Uuid>> {
+        self.connect()?;
+        Ok(runs::open_threads(self.connection()?)?)
+    }
+
+    fn open_runs(&mut self, thread_id: Uuid) -> Result<Vec<Run>> {
+        let found = self.read(thread_id, |commits| runs::open(commits.db, commits.thread, thread_id))?;
+        Ok(found.unwrap_or_default())
+    }
+
     fn checkpoint(&mut self, thread_id: Uuid, ns: &Key, which: Which) -> Result<Option<Saved>> {
         let found = self.read(thread_id, |mut commits| match which {
             Which::Newest => {

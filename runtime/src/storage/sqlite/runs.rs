@@ -131,6 +131,31 @@ pub(super) fn list(db: &Connection, thread: i64, request: ListRuns) -> Result<Ve
     Ok(runs)
 }
 
+/// The threads that have open runs. The index holds nothing else.
+pub(super) fn open_threads(db: &Connection) -> Result<Vec<Uuid>> {
+    let mut find = db.prepare_cached(
+        "SELECT id FROM threads WHERE key IN
+            (SELECT thread FROM runs INDEXED BY open_runs WHERE status IN ('pending', 'running'))",
+    )?;
+    let ids = find.query_map([], |row| row.get(0).map(Uuid::from_bytes))?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
+}
+
+/// The records of a thread's open runs, oldest first.
+pub(super) fn open(db: &Connection, thread: i64, thread_id: Uuid) -> Result<Vec<Run>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM runs INDEXED BY open_runs
+         WHERE status IN ('pending', 'running') AND thread = ?1 ORDER BY id"
+    );
+    let mut find = db.prepare_cached(&sql)?;
+    let mut rows = find.query([thread])?;
+    let mut runs = Vec::new();
+    while let Some(row) = rows.next()? {
+        runs.push(read(db, row, thread_id)?);
+    }
+    Ok(runs)
+}
+
 /// Drops the record of a run.
 pub(super) fn delete(db: &Connection, thread: i64, run_id: Uuid) -> Result<()> {
     let mut delete = db.prepare_cached("DELETE FROM runs WHERE thread = ?1 AND id = ?2")?;
