@@ -33,6 +33,10 @@ enum Keeper {
 }
 
 impl Keeper {
+    #[cfg_attr(
+        not(feature = "sqlite"),
+        expect(clippy::unnecessary_wraps, reason = "only a folder can fail to open")
+    )]
     fn open(self) -> Result<Box<dyn Storage>, StartError> {
         Ok(match self {
             Self::Memory => Box::new(MemoryStorage::default()),
