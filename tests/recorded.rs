@@ -1,18 +1,18 @@
 //! The golden cases over a socket: every call of a case goes to the binary, and what comes back is recorded and
 //! compared as `record.py` does it.
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{BufRead as _, BufReader};
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use regex::{Captures, Regex};
+use regex::Regex;
 use serde_json::{Map, Value, json};
 use ureq::http::{Request, Response};
 use ureq::{Agent, Body};
 
 use crate::golden::normalise::{Normalise, pattern};
+use crate::golden::saved::Saved;
 use crate::golden::{cases, compare};
 use crate::http::{agent, get, header, read, text};
 use crate::server::Server;
@@ -36,7 +36,6 @@ const HEADERS: [&str; 6] = [
     "cache-control",
 ];
 
-static FIELD: LazyLock<Regex> = LazyLock::new(|| pattern(r"\{(\w+)\}"));
 static NUMBER: LazyLock<Regex> = LazyLock::new(|| pattern(r"\d+"));
 
 /// How many clients play at once; most of the time goes into naps that are part of the cases.
@@ -88,14 +87,13 @@ fn play_every<'a>(server: &Server, cases: &'a [Value], first: usize) -> Vec<(&'a
 struct Player<'a> {
     server: &'a Server,
     agent: &'a Agent,
-    saved: HashMap<String, Value>,
+    saved: Saved,
     normalise: Normalise,
 }
 
 impl<'a> Player<'a> {
     fn new(server: &'a Server, agent: &'a Agent, nonce: &str) -> Self {
-        let saved = HashMap::from([("nonce".to_owned(), nonce.into())]);
-        Self { server, agent, saved, normalise: Normalise::new(nonce) }
+        Self { server, agent, saved: Saved::new(nonce), normalise: Normalise::new(nonce) }
     }
 
     fn play(mut self, case: &Value) -> Result<Value, String> {
@@ -126,7 +124,7 @@ impl<'a> Player<'a> {
             answer["body"] = self.normalise.value(&body);
             body
         };
-        self.save(call, &body)?;
+        self.saved.save(call, &body)?;
         if call.get("only_status").is_some() {
             let answer = answer.as_object_mut().unwrap();
             answer.retain(|key, _| key != "body" && key != "frames");
@@ -135,11 +133,11 @@ impl<'a> Player<'a> {
     }
 
     fn ask(&self, call: &Value, method: &str, path: &str) -> Response<Body> {
-        let body = call.get("body").map(|body| self.fill(body).to_string());
+        let body = call.get("body").map(|body| self.saved.fill(body).to_string());
         let body = body.or_else(|| call["raw"].as_str().map(str::to_owned));
-        let mut request = Request::builder().method(method).uri(self.server.url(&self.fill_text(path)));
+        let mut request = Request::builder().method(method).uri(self.server.url(&self.saved.fill_text(path)));
         for (name, value) in call["headers"].as_object().into_iter().flatten() {
-            request = request.header(name, self.fill_text(value.as_str().unwrap()));
+            request = request.header(name, self.saved.fill_text(value.as_str().unwrap()));
         }
         if body.is_some() {
             request = request.header("content-type", "application/json");
@@ -174,52 +172,6 @@ impl<'a> Player<'a> {
         frames.iter_mut().filter_map(|frame| frame.get_mut("id")).for_each(|id| *id = "<event>".into());
         answer["frames"] = self.normalise.value(&frames.into());
         whole
-    }
-
-    /// Puts saved values in place of `{name}`; a text that is just `{name}` takes any type.
-    fn fill(&self, value: &Value) -> Value {
-        match value {
-            Value::String(text) => match FIELD.captures(text) {
-                Some(field) if field[0] == **text && self.saved.contains_key(&field[1]) => {
-                    self.saved[&field[1]].clone()
-                }
-                _ => self.fill_text(text).into(),
-            },
-            Value::Array(items) => items.iter().map(|item| self.fill(item)).collect(),
-            Value::Object(map) => {
-                map.iter().map(|(key, value)| (self.fill_text(key), self.fill(value))).collect()
-            }
-            other => other.clone(),
-        }
-    }
-
-    fn fill_text(&self, text: &str) -> String {
-        let filled = FIELD.replace_all(text, |field: &Captures<'_>| match self.saved.get(&field[1]) {
-            Some(Value::String(text)) => text.clone(),
-            Some(value) => value.to_string(),
-            None => field[0].to_owned(),
-        });
-        filled.into_owned()
-    }
-
-    /// Keeps what the call saves out of its answer.
-    fn save(&mut self, call: &Value, body: &Value) -> Result<(), String> {
-        for (name, path) in call["save"].as_object().into_iter().flatten() {
-            let path = path.as_str().unwrap();
-            let value =
-                path.split('.').try_fold(body, dig).ok_or_else(|| format!("the answer has no {path}"))?;
-            self.saved.insert(name.clone(), value.clone());
-        }
-        Ok(())
-    }
-}
-
-/// The part of this name or place; places below zero count from the end.
-fn dig<'v>(value: &'v Value, part: &str) -> Option<&'v Value> {
-    match (value, part.parse::<isize>()) {
-        (Value::Array(items), Ok(place)) if place < 0 => items.get(items.len().checked_add_signed(place)?),
-        (Value::Array(items), Ok(place)) => items.get(place.unsigned_abs()),
-        _ => value.get(part),
     }
 }
 

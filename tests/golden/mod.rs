@@ -7,6 +7,7 @@ pub(crate) mod cases;
 pub(crate) mod compare;
 pub(crate) mod normalise;
 mod play;
+pub(crate) mod saved;
 
 use std::fmt::Write as _;
 

@@ -3,8 +3,7 @@
 //!
 //! What the runtime does not say itself is not played: the answers have only what they have in common.
 
-use std::collections::HashMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use eddyline_engine::config::{Breakpoints, Durability};
@@ -16,11 +15,11 @@ use eddyline_runtime::{
     RunStatus, StartRun, StreamMode, Thread, UpdateState,
 };
 use eddyline_transports::{ThreadStateJson, UpdatedStateJson};
-use regex::{Captures, Regex};
 use serde_json::{Map, Value, json};
 
 use super::cases;
-use super::normalise::{Normalise, pattern};
+use super::normalise::Normalise;
+use super::saved::Saved;
 
 /// How long a case may take. The longest sleeps for a little more than a second.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -28,14 +27,11 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// The reason that the HTTP API gives for what it is asked to cancel.
 const CANCELLED: &str = "interrupt requested via POST /threads/{thread_id}/runs/{run_id}/cancel";
 
-static FIELD: LazyLock<Regex> = LazyLock::new(|| pattern(r"\{(\w+)\}"));
-
 /// Plays a case; the recording has an answer for each call, but only what can be compared of it.
 ///
 /// Fails with the reason if the case cannot be played to its end.
 pub(super) async fn play(handle: &Handle, case: &Value, nonce: &str) -> Result<Value, String> {
-    let mut player = Player { handle, saved: HashMap::new(), normalise: Normalise::new(nonce) };
-    player.saved.insert("nonce".to_owned(), nonce.into());
+    let mut player = Player { handle, saved: Saved::new(nonce), normalise: Normalise::new(nonce) };
     let calls = async {
         let mut answers = Vec::new();
         for call in case["calls"].as_array().into_iter().flatten() {
@@ -71,7 +67,7 @@ pub(super) fn expected(played: &Value) -> Value {
 
 struct Player<'a> {
     handle: &'a Handle,
-    saved: HashMap<String, Value>,
+    saved: Saved,
     normalise: Normalise,
 }
 
@@ -79,13 +75,13 @@ impl Player<'_> {
     async fn call(&mut self, call: &Value) -> Result<Value, String> {
         let (method, path) = (text(&call["method"]), text(&call["path"]));
         let mut answer = json!({"call": format!("{method} {path}")});
-        let filled = self.fill(&call["path"]);
+        let filled = self.saved.fill(&call["path"]);
         let (place, query) = text(&filled).split_once('?').unwrap_or((text(&filled), ""));
         let parts: Vec<&str> = place.trim_start_matches('/').split('/').collect();
         match (method, parts.as_slice()) {
             ("POST", ["threads"]) => {
                 let thread = self.handle.create_thread(CreateThread::default()).await.map_err(said)?;
-                self.save(call, &json!({"thread_id": thread.thread_id}))?;
+                self.saved.save(call, &json!({"thread_id": thread.thread_id}))?;
                 answer["body"] = self.normalise.value(&thread_body(&thread));
             }
             ("GET", ["threads", thread_id]) => {
@@ -94,16 +90,16 @@ impl Player<'_> {
                 answer["body"] = self.normalise.value(&thread_body(&thread));
             }
             ("POST", ["threads", thread_id, "runs", "stream"]) => {
-                let mut request = start_run(self.fill(&call["body"]))?;
+                let mut request = start_run(self.saved.fill(&call["body"]))?;
                 request.thread_id = Some(thread_id.parse().map_err(said)?);
                 self.stream(request, call, &mut answer).await?;
             }
             ("POST", ["runs", "stream"]) => {
-                let request = start_run(self.fill(&call["body"]))?;
+                let request = start_run(self.saved.fill(&call["body"]))?;
                 self.stream(request, call, &mut answer).await?;
             }
             ("POST", ["threads", thread_id, "runs"]) => {
-                let mut request = start_run(self.fill(&call["body"]))?;
+                let mut request = start_run(self.saved.fill(&call["body"]))?;
                 request.thread_id = Some(thread_id.parse().map_err(said)?);
                 let (run, _) = self.handle.start_run(request).await.map_err(said)?;
                 self.answer(call, &run_body(&run), &mut answer)?;
@@ -141,7 +137,7 @@ impl Player<'_> {
                 self.answer(call, &json!(states), &mut answer)?;
             }
             ("POST", ["threads", thread_id, "state"]) => {
-                let request = update_state(thread_id, self.fill(&call["body"]))?;
+                let request = update_state(thread_id, self.saved.fill(&call["body"]))?;
                 let thread_id = request.thread_id;
                 let address = self.handle.update_state(request).await.map_err(said)?;
                 self.answer(call, &json!(UpdatedStateJson { thread_id, address }), &mut answer)?;
@@ -153,7 +149,7 @@ impl Player<'_> {
 
     /// Takes a body as the answer, and keeps what the call saves out of it.
     fn answer(&mut self, call: &Value, body: &Value, answer: &mut Value) -> Result<(), String> {
-        self.save(call, body)?;
+        self.saved.save(call, body)?;
         answer["body"] = self.normalise.value(body);
         Ok(())
     }
@@ -182,45 +178,6 @@ impl Player<'_> {
             answer["early"] = early.unwrap_or(false).into();
         }
         answer["frames"] = self.normalise.value(&frames.into());
-        Ok(())
-    }
-
-    /// Puts saved values in place of `{name}`; a text that is just `{name}` takes any type.
-    fn fill(&self, value: &Value) -> Value {
-        match value {
-            Value::String(text) => match FIELD.captures(text) {
-                Some(field) if field[0] == **text && self.saved.contains_key(&field[1]) => {
-                    self.saved[&field[1]].clone()
-                }
-                _ => self.fill_text(text).into(),
-            },
-            Value::Array(items) => items.iter().map(|item| self.fill(item)).collect(),
-            Value::Object(map) => {
-                map.iter().map(|(key, value)| (self.fill_text(key), self.fill(value))).collect()
-            }
-            other => other.clone(),
-        }
-    }
-
-    fn fill_text(&self, text: &str) -> String {
-        let filled = FIELD.replace_all(text, |field: &Captures<'_>| match self.saved.get(&field[1]) {
-            Some(Value::String(text)) => text.clone(),
-            Some(value) => value.to_string(),
-            None => field[0].to_owned(),
-        });
-        filled.into_owned()
-    }
-
-    /// Keeps what the call saves out of its answer.
-    fn save(&mut self, call: &Value, body: &Value) -> Result<(), String> {
-        for (name, path) in call["save"].as_object().into_iter().flatten() {
-            let value = text(path).split('.').try_fold(body, |value, part| match part.parse::<usize>() {
-                Ok(place) => value.get(place),
-                Err(_) => value.get(part),
-            });
-            let value = value.ok_or_else(|| format!("the answer has no {path}"))?;
-            self.saved.insert(name.clone(), value.clone());
-        }
         Ok(())
     }
 }
