@@ -63,15 +63,19 @@ fn fan(_: S) -> Vec<SendTo> {
     [1, 2, 3].map(|item| SendTo::new("w", Item { item })).into()
 }
 
-#[test]
-fn packets_start_and_merge_by_index_whatever_ends_first() {
+fn fanning_out() -> Thread<S> {
     let graph = StateGraph::<S>::new()
         .node("router", logs("router"))
         .node("w", work)
         .edge(START, "router")
         .conditional_edges("router", fan, ["w"])
         .compile();
-    let thread = Thread::new(graph);
+    Thread::new(graph)
+}
+
+#[test]
+fn packets_start_and_merge_by_index_whatever_ends_first() {
+    let thread = fanning_out();
     let lines = thread.lines(thread.input(S::update()), [Updates, Values, Checkpoints]);
     check(
         &lines[2..],
@@ -97,13 +101,7 @@ fn packets_start_and_merge_by_index_whatever_ends_first() {
 
 #[test]
 fn at_most_so_many_tasks_run_at_once() {
-    let graph = StateGraph::<S>::new()
-        .node("router", logs("router"))
-        .node("w", work)
-        .edge(START, "router")
-        .conditional_edges("router", fan, ["w"])
-        .compile();
-    let thread = Thread::new(graph);
+    let thread = fanning_out();
     let lines = thread.lines(thread.input(S::update()).max_concurrency(1), [Updates]);
     check(
         &lines[1..],
