@@ -7,19 +7,20 @@ use eddyline_engine::Graph;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use uuid::Uuid;
 
-use crate::actors::{StorageActor, SupervisorActor, ThreadActor};
+use crate::actors::{ReaderActor, StorageActor, SupervisorActor, ThreadActor};
 use crate::assistants::Assistant;
 use crate::configuration;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::messages::{
-    Cancel, Describe, ForgetRun, ForgetThread, Forward, Join, MakeThread, ReadRun, ReadRuns, ReadThread,
-    Reply, ReviseState, SubmitRun, ThreadOrder,
+    Cancel, Describe, ForgetRun, ForgetThread, Forward, Join, Look, MakeThread, Reply, ReviseState,
+    SubmitRun, ThreadOrder,
 };
 use crate::pool;
 use crate::runs::{CancelRun, IfNotExists, ListRuns, Listen, OnCompletion, Run, StartRun};
-use crate::state::read::Reader;
+use crate::state::read::{Reader, Source};
 use crate::state::{CheckpointAddress, ReadHistory, ReadState, ThreadState, UpdateState};
+use crate::storage::{self, Read};
 use crate::stream::Subscription;
 use crate::threads::{CreateThread, Thread, UpdateThread};
 
@@ -37,6 +38,7 @@ pub(crate) struct Inner {
     /// One for each graph arbiter; a thread's place among them is a hash of its id.
     pub(crate) supervisors: Vec<Addr<SupervisorActor>>,
     pub(crate) storage: Addr<StorageActor>,
+    pub(crate) readers: Addr<ReaderActor>,
     pub(crate) requests: Arc<Semaphore>,
 }
 
@@ -56,8 +58,8 @@ impl Handle {
 
     /// The thread, as it is stored. Fails with [`Error::ThreadNotFound`].
     pub async fn thread(&self, thread_id: Uuid) -> Result<Thread, Error> {
-        let found = self.read(|reply| ReadThread { thread_id, reply }).await?;
-        found.ok_or(Error::ThreadNotFound { thread_id })
+        let found = self.read(move |storage| storage.thread(thread_id)).await?;
+        found.map(|stored| stored.thread).ok_or(Error::ThreadNotFound { thread_id })
     }
 
     /// The state of a thread: the newest, or one of the past. A thread that is busy is read as it is stored.
@@ -122,14 +124,14 @@ impl Handle {
 
     /// The run, as it is stored. Fails with [`Error::RunNotFound`].
     pub async fn run(&self, thread_id: Uuid, run_id: Uuid) -> Result<Run, Error> {
-        let found = self.read(|reply| ReadRun { thread_id, run_id, reply }).await?;
+        let found = self.read(move |storage| storage.run(thread_id, run_id)).await?;
         found.ok_or(Error::RunNotFound { run_id })
     }
 
     /// The runs of a thread, newest first. Fails with [`Error::ThreadNotFound`].
     pub async fn runs(&self, request: ListRuns) -> Result<Vec<Run>, Error> {
         let thread_id = request.thread_id;
-        let found = self.read(|reply| ReadRuns { request, reply }).await?;
+        let found = self.read(move |storage| storage.runs(request)).await?;
         found.ok_or(Error::ThreadNotFound { thread_id })
     }
 
@@ -205,24 +207,27 @@ impl Handle {
         answer.await.unwrap_or(Err(Error::Lost))
     }
 
-    /// Has storage look something up, after everything that was put before.
-    async fn read<M, T>(&self, order: impl FnOnce(Reply<T>) -> M) -> Result<T, Error>
-    where
-        M: actix::Message<Result = ()> + Send + 'static,
-        StorageActor: Handler<M>,
-    {
-        let (reply, answer) = self.expect_reply().await?;
-        // Bounded by the permits that replies carry.
-        self.0.storage.do_send(order(reply));
-        answer.await.unwrap_or(Err(Error::Lost))
+    /// Has a reader of storage look something up.
+    async fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&mut dyn Read) -> storage::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let permit = self.permit().await?;
+        // Bounded by the permits.
+        let (look, answer) = Look::new(move |storage| {
+            let _until_it_is_done = permit;
+            read(storage)
+        });
+        self.0.readers.do_send(look);
+        Ok(answer.await?)
     }
 
     /// What is needed to read the states of a thread; `None` when no graph ran there yet.
     async fn reader(&self, thread_id: Uuid) -> Result<Option<(Reader, Graph)>, Error> {
         let thread = self.thread(thread_id).await?;
-        let Inner { environment, storage, .. } = &*self.0;
+        let Inner { environment, readers, .. } = &*self.0;
         let graph = environment.registry.graph_of(&thread)?;
-        let reader = || Reader::new(thread_id, Arc::clone(environment), storage.clone());
+        let reader = || Reader::new(thread_id, Arc::clone(environment), Source::Stored(readers.clone()));
         Ok(graph.map(|(_, graph)| (reader(), graph)))
     }
 

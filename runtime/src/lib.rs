@@ -9,8 +9,8 @@
 //!    │                (per arbiter)        │    ▲  │              hosts the           one attempt;
 //!    │                                     │    │  │              engine's driver     works on the pool
 //!    │                              writes │    └──┼── commits ────┘ │
-//!    └──reads──────────> StorageActor <────┘       │                 │ facts, bounded
-//!                        (own arbiter)      subscribes               ▼
+//!    │                   StorageActor <────┘       │                 │ facts, bounded
+//!    └──reads──> ReaderActor                subscribes               ▼
 //!  Subscription <───────batches─────────────────── BrokerActor <── feed: waits for commits
 //! ```
 //!
@@ -22,6 +22,7 @@
 //! | node | beside its run | one attempt at a task, which itself runs on the node pool |
 //! | broker | beside its thread | the tape of facts and the listeners' cursors |
 //! | storage | alone on an arbiter of its own | the storage, and the writes being gathered |
+//! | reader | on OS threads that may block | a connection that only reads, for clients |
 //!
 //! What the rules are stands in plain code without actors: the run queue in `machine`, what a graph is told
 //! in `configuration`, how a thread stands in `standing`, who sees what in `stream`, what a change by hand comes

@@ -34,6 +34,8 @@ pub struct Options {
     pub requests: usize,
     /// Writes that storage stores together at most. Default: 64.
     pub storage_batch: usize,
+    /// OS threads that look things up in storage for clients, beside the one that writes. Default: 2.
+    pub storage_readers: usize,
     /// Tasks of nodes with a cache policy whose writes are kept for the next run. When there are more, the one
     /// that was used longest ago goes. 0 keeps none. Default: 1,024.
     pub cached_tasks: usize,
@@ -56,6 +58,7 @@ impl Default for Options {
             waiting_runs: 256,
             requests: 4096,
             storage_batch: 64,
+            storage_readers: 2,
             cached_tasks: 1024,
             thread_sleep: Duration::from_mins(5),
             shutdown_grace: Duration::from_secs(30),

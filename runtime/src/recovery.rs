@@ -3,26 +3,24 @@
 
 use std::sync::Arc;
 
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::Semaphore;
 
 use crate::handle::Inner;
-use crate::messages::{Forward, ReadOpenThreads, Resume};
+use crate::messages::{Forward, Look, Resume};
 
 /// Threads that may be waking at once.
 const WAKING: usize = 64;
 
 /// Wakes each thread that has open runs. Ends when the last of them is told, or when the runtime stops.
 pub(crate) async fn wake_threads(inner: Inner) {
-    let (reply, answer) = oneshot::channel();
-    inner.storage.do_send(ReadOpenThreads { reply });
+    let (look, answer) = Look::new(|storage| storage.open_threads());
+    inner.storage.do_send(look);
     let threads = match answer.await {
-        Ok(Ok(threads)) => threads,
-        Ok(Err(error)) => {
+        Ok(threads) => threads,
+        Err(error) => {
             tracing::error!(%error, "cannot read which runs are open; each goes on when its thread is asked for");
             return;
         }
-        // The runtime ended.
-        Err(_) => return,
     };
     let waking = Arc::new(Semaphore::new(WAKING));
     for thread_id in threads {

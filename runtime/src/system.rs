@@ -3,10 +3,10 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use actix::{Actor, Arbiter, System};
+use actix::{Actor, Arbiter, SyncArbiter, System};
 use tokio::sync::Semaphore;
 
-use crate::actors::{StorageActor, SupervisorActor};
+use crate::actors::{ReaderActor, StorageActor, SupervisorActor};
 use crate::builder::Builder;
 use crate::environment::Environment;
 use crate::error::StartError;
@@ -59,12 +59,15 @@ fn prepare(builder: Builder) -> Result<Parts, StartError> {
     Ok((pool, environment, storage))
 }
 
-/// Storage on an arbiter of its own, and a supervisor on each of the graph arbiters.
+/// Storage on an arbiter of its own, readers on OS threads of theirs, and a supervisor on each of the graph arbiters.
 fn actors(environment: Environment, storage: Box<dyn Storage>) -> (Inner, Vec<Arbiter>) {
     let environment = Arc::new(environment);
     let options = &environment.options;
     let batch = options.storage_batch;
     let arbiter = Arbiter::new();
+    let opens = storage.readers();
+    let readers =
+        SyncArbiter::start(options.storage_readers.max(1), move || ReaderActor::new(Arc::clone(&opens)));
     let storage =
         StorageActor::start_in_arbiter(&arbiter.handle(), move |_| StorageActor::new(storage, batch));
     let mut arbiters = vec![arbiter];
@@ -76,7 +79,7 @@ fn actors(environment: Environment, storage: Box<dyn Storage>) -> (Inner, Vec<Ar
         arbiters.push(arbiter);
     }
     let requests = Arc::new(Semaphore::new(options.requests.max(1)));
-    (Inner { environment, supervisors, storage, requests }, arbiters)
+    (Inner { environment, supervisors, storage, readers, requests }, arbiters)
 }
 
 fn node_pool(options: &Options) -> std::io::Result<tokio::runtime::Runtime> {

@@ -8,18 +8,16 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use eddyline_engine::checkpoint::Saved;
 use eddyline_engine::config::Durability;
 use eddyline_engine::fact::Body;
 use eddyline_engine::node::Placement;
 use eddyline_engine::prelude::*;
-use eddyline_engine::{Key, Which};
 use eddyline_runtime::storage::{
-    Change, Error as StorageError, MemoryStorage, Read, Storage, StoredThread, Transaction,
+    Change, Error as StorageError, MemoryStorage, Read, Readers, Storage, Transaction,
 };
 use eddyline_runtime::{
-    CreateThread, Delivery, Handle, ListRuns, Options, Run, RunStatus, Runtime, StartRun, Subscription,
-    ThreadStatus, UpdateState,
+    CreateThread, Delivery, Handle, Options, Run, RunStatus, Runtime, StartRun, Subscription, ThreadStatus,
+    UpdateState,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -70,11 +68,13 @@ impl Plan {
             Change::PutRun(run) => run.status.is_final() && self.refuse_ends.load(Ordering::SeqCst),
             _ => false,
         };
-        transaction.changes.iter().any(refuses)
+        let Transaction::Thread { changes, .. } = transaction;
+        changes.iter().any(refuses)
     }
 
     fn note(&self, transaction: &Transaction) {
-        for change in &transaction.changes {
+        let Transaction::Thread { changes, .. } = transaction;
+        for change in changes {
             if let Change::Commit(commit) = change
                 && let Some(new) = &commit.checkpoint
             {
@@ -84,43 +84,15 @@ impl Plan {
     }
 }
 
-impl Read for Faulty {
-    fn thread(&mut self, thread_id: Uuid) -> Result<Option<StoredThread>, StorageError> {
-        self.memory.thread(thread_id)
-    }
-
-    fn run(&mut self, thread_id: Uuid, run_id: Uuid) -> Result<Option<Run>, StorageError> {
-        self.memory.run(thread_id, run_id)
-    }
-
-    fn runs(&mut self, request: ListRuns) -> Result<Option<Vec<Run>>, StorageError> {
-        self.memory.runs(request)
-    }
-
-    fn open_threads(&mut self) -> Result<Vec<Uuid>, StorageError> {
-        self.memory.open_threads()
-    }
-
-    fn open_runs(&mut self, thread_id: Uuid) -> Result<Vec<Run>, StorageError> {
-        self.memory.open_runs(thread_id)
-    }
-
-    fn checkpoint(&mut self, thread_id: Uuid, ns: &Key, which: Which) -> Result<Option<Saved>, StorageError> {
-        self.memory.checkpoint(thread_id, ns, which)
-    }
-
-    fn history(
-        &mut self,
-        thread_id: Uuid,
-        ns: &Key,
-        before: Option<Uuid>,
-        limit: usize,
-    ) -> Result<Vec<Saved>, StorageError> {
-        self.memory.history(thread_id, ns, before, limit)
-    }
-}
-
 impl Storage for Faulty {
+    fn read(&mut self) -> &mut dyn Read {
+        self.memory.read()
+    }
+
+    fn readers(&self) -> Arc<dyn Readers> {
+        self.memory.readers()
+    }
+
     fn write(&mut self, batch: Vec<Transaction>) -> Vec<Result<(), StorageError>> {
         std::thread::sleep(self.plan.delay);
         let one = |transaction: Transaction| {

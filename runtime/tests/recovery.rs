@@ -12,7 +12,7 @@ use std::time::Duration;
 use eddyline_engine::config::Durability;
 use eddyline_engine::fact::Body;
 use eddyline_engine::prelude::*;
-use eddyline_runtime::storage::{Change, Read, SqliteStorage, Storage, Transaction};
+use eddyline_runtime::storage::{Change, SqliteStorage, Storage, Transaction};
 use eddyline_runtime::{
     Begin, CreateThread, Delivery, Error, Handle, Listen, OnCompletion, Options, Run, RunStatus, Runtime,
     StartError, StartRun, ThreadStatus,
@@ -175,9 +175,9 @@ async fn an_input_that_was_not_committed_is_applied_again() {
 
     // As if the process had died between the start of the run and its first commit.
     let mut storage = SqliteStorage::open(&folder.0).unwrap();
-    let epoch = storage.thread(thread_id).unwrap().unwrap().epoch;
+    let epoch = storage.read().thread(thread_id).unwrap().unwrap().epoch;
     let changes = vec![Change::DeleteRun(run.run_id), Change::PutRun(picked_up)];
-    assert!(storage.write(vec![Transaction { thread_id, epoch, changes }])[0].is_ok());
+    assert!(storage.write(vec![Transaction::Thread { thread_id, epoch, changes }])[0].is_ok());
     drop(storage);
 
     world.open.store(true, Ordering::SeqCst);

@@ -3,6 +3,7 @@
 
 mod broker;
 mod node;
+mod reader;
 mod run;
 mod run_host;
 mod storage;
@@ -12,6 +13,7 @@ mod thread;
 
 pub(crate) use broker::BrokerActor;
 pub(crate) use node::NodeActor;
+pub(crate) use reader::ReaderActor;
 pub(crate) use run::{Launch, RunActor};
 pub(crate) use run_host::RunHost;
 pub(crate) use storage::StorageActor;

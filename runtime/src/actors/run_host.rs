@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::actors::{Launch, RunActor, ThreadActor};
 use crate::environment::Environment;
-use crate::messages::{Answer, LoadCheckpoint, StartAttempt, StoreCommit};
+use crate::messages::{Answer, Look, StartAttempt, StoreCommit};
 use crate::runs::StreamMode;
 use crate::standing::Standing;
 use crate::stream::demand::Demand;
@@ -30,6 +30,7 @@ use crate::stream::feed::FactSender;
 /// The host of one attempt at a run.
 pub(crate) struct RunHost {
     environment: Arc<Environment>,
+    thread_id: Uuid,
     run: WeakAddr<RunActor>,
     thread: WeakAddr<ThreadActor>,
     facts: FactSender,
@@ -53,6 +54,7 @@ impl RunHost {
         let facts = !kwargs.temporary || kwargs.resumable;
         Self {
             environment: Arc::clone(&launch.environment),
+            thread_id: launch.run.thread_id,
             run,
             thread: launch.thread.clone(),
             facts: launch.facts.clone(),
@@ -128,12 +130,13 @@ impl Host for RunHost {
         if !self.keeps {
             return ready(Ok(None)).boxed();
         }
-        let (reply, loaded) = oneshot::channel();
+        let thread_id = self.thread_id;
+        let (look, loaded) = Look::new(move |storage| storage.checkpoint(thread_id, &ns, which));
         if let Some(thread) = self.thread.upgrade() {
             // Bounded: each graph level waits for its answer.
-            thread.do_send(LoadCheckpoint { ns, which, reply });
+            thread.do_send(look);
         }
-        loaded.map(|loaded| loaded.unwrap_or_else(|_| Err(unanswered()))).boxed()
+        loaded.boxed()
     }
 
     fn interest(&self) -> Interest {

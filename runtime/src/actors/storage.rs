@@ -5,12 +5,8 @@
 
 use actix::{Actor, AsyncContext, Context, Handler};
 
-use crate::error::Error;
-use crate::messages::{
-    Answer, DrainStorage, Flush, Put, ReadCheckpoint, ReadCheckpoints, ReadOpenThreads, ReadRun, ReadRuns,
-    ReadThread, WakeThread, Woken,
-};
-use crate::storage::{self, Storage, Transaction};
+use crate::messages::{Answer, DrainStorage, Flush, Look, Put};
+use crate::storage::{Storage, Transaction};
 
 /// Holds the only connection that writes.
 ///
@@ -38,12 +34,6 @@ impl StorageActor {
         for (answer, result) in answers.into_iter().zip(results) {
             answer.give(result);
         }
-    }
-
-    /// Reads after everything that was put before.
-    fn read<T>(&mut self, read: impl FnOnce(&mut dyn Storage) -> storage::Result<T>) -> storage::Result<T> {
-        self.flush();
-        read(&mut *self.storage)
     }
 }
 
@@ -84,68 +74,12 @@ impl Handler<DrainStorage> for StorageActor {
     }
 }
 
-impl Handler<WakeThread> for StorageActor {
+/// For those who write: what was put before is stored first.
+impl<T: Send + 'static> Handler<Look<T>> for StorageActor {
     type Result = ();
 
-    fn handle(&mut self, WakeThread { thread_id, reply }: WakeThread, _: &mut Self::Context) {
-        // The thread may have ended meanwhile.
-        let _ = reply.send(self.read(|storage| {
-            let Some(stored) = storage.thread(thread_id)? else { return Ok(None) };
-            Ok(Some(Woken { stored, open: storage.open_runs(thread_id)? }))
-        }));
-    }
-}
-
-impl Handler<ReadOpenThreads> for StorageActor {
-    type Result = ();
-
-    fn handle(&mut self, ReadOpenThreads { reply }: ReadOpenThreads, _: &mut Self::Context) {
-        // The runtime may be ending.
-        let _ = reply.send(self.read(|storage| storage.open_threads()));
-    }
-}
-
-impl Handler<ReadThread> for StorageActor {
-    type Result = ();
-
-    fn handle(&mut self, ReadThread { thread_id, reply }: ReadThread, _: &mut Self::Context) {
-        let found = self.read(|storage| storage.thread(thread_id));
-        reply.send(found.map(|found| found.map(|stored| stored.thread)).map_err(Error::from));
-    }
-}
-
-impl Handler<ReadRun> for StorageActor {
-    type Result = ();
-
-    fn handle(&mut self, ReadRun { thread_id, run_id, reply }: ReadRun, _: &mut Self::Context) {
-        reply.send(self.read(|storage| storage.run(thread_id, run_id)).map_err(Error::from));
-    }
-}
-
-impl Handler<ReadRuns> for StorageActor {
-    type Result = ();
-
-    fn handle(&mut self, ReadRuns { request, reply }: ReadRuns, _: &mut Self::Context) {
-        reply.send(self.read(|storage| storage.runs(request)).map_err(Error::from));
-    }
-}
-
-impl Handler<ReadCheckpoint> for StorageActor {
-    type Result = ();
-
-    fn handle(&mut self, read: ReadCheckpoint, _: &mut Self::Context) {
-        let ReadCheckpoint { thread_id, ns, which, reply } = read;
-        // The run may have ended meanwhile.
-        let _ = reply.send(self.read(|storage| storage.checkpoint(thread_id, &ns, which)));
-    }
-}
-
-impl Handler<ReadCheckpoints> for StorageActor {
-    type Result = ();
-
-    fn handle(&mut self, read: ReadCheckpoints, _: &mut Self::Context) {
-        let ReadCheckpoints { thread_id, ns, before, limit, reply } = read;
-        // Who asked may have ended meanwhile.
-        let _ = reply.send(self.read(|storage| storage.history(thread_id, &ns, before, limit)));
+    fn handle(&mut self, look: Look<T>, _: &mut Self::Context) {
+        self.flush();
+        look.answer(self.storage.read());
     }
 }

@@ -17,14 +17,11 @@ use crate::storage::{Error as StorageError, Result as StorageResult};
 
 pub(crate) use broker::{Attach, CloseStreams, NeverBegan, Ready, Subscribe, Unsubscribe};
 pub(crate) use run::{CancelTasks, CutOff, StartAttempt};
-pub(crate) use storage::{
-    DrainStorage, Flush, Put, ReadCheckpoint, ReadCheckpoints, ReadOpenThreads, ReadRun, ReadRuns,
-    ReadThread, WakeThread, Woken,
-};
+pub(crate) use storage::{DrainStorage, Flush, Look, Put};
 pub(crate) use supervisor::{Forward, Sleepy, StopThreads, ThreadGone, ThreadOrder};
 pub(crate) use thread::{
-    Cancel, Describe, Drain, FallAsleep, ForgetRun, ForgetThread, Join, LoadCheckpoint, MakeThread, Resume,
-    ReviseState, RunEnd, RunOver, StoreCommit, Stored, StreamsClosed, SubmitRun, Unheard, WriteFailed,
+    Cancel, Describe, Drain, FallAsleep, ForgetRun, ForgetThread, Join, MakeThread, Resume, ReviseState,
+    RunEnd, RunOver, StoreCommit, Stored, StreamsClosed, SubmitRun, Unheard, WriteFailed,
 };
 
 /// Where a client waits for an answer. Dropped without one, the client reads [`Error::Lost`].

@@ -1,15 +1,10 @@
-//! What storage is told.
+//! What storage and its readers are told.
 
 use actix::Message;
-use eddyline_engine::checkpoint::Saved;
-use eddyline_engine::{Key, Which};
 use tokio::sync::oneshot;
-use uuid::Uuid;
 
-use super::{Answer, Reply};
-use crate::runs::{ListRuns, Run};
-use crate::storage::{Result, StoredThread, Transaction};
-use crate::threads::Thread;
+use super::Answer;
+use crate::storage::{Error, Read, Result, Transaction};
 
 /// Stores a transaction with those that wait, soon.
 #[derive(Debug, Message)]
@@ -31,72 +26,40 @@ pub(crate) struct DrainStorage {
     pub(crate) reply: oneshot::Sender<()>,
 }
 
-/// Reads the threads that have open runs.
-#[derive(Debug, Message)]
+/// What to look up. Many questions are one call of [`Read`]; each is asked in one place.
+type Question<T> = Box<dyn FnOnce(&mut dyn Read) -> Result<T> + Send>;
+
+/// Looks something up. Storage answers after everything that was put before; readers answer from what is stored.
+#[derive(Message)]
 #[rtype(result = "()")]
-pub(crate) struct ReadOpenThreads {
-    pub(crate) reply: oneshot::Sender<Result<Vec<Uuid>>>,
+pub(crate) struct Look<T: Send + 'static> {
+    read: Question<T>,
+    reply: oneshot::Sender<Result<T>>,
 }
 
-/// What a thread's actor begins with.
-#[derive(Debug)]
-pub(crate) struct Woken {
-    pub(crate) stored: StoredThread,
-    /// Runs that wait or were under way when the thread's actor ended, oldest first.
-    pub(crate) open: Vec<Run>,
+impl<T: Send + 'static> Look<T> {
+    /// The message, and where its answer comes.
+    pub(crate) fn new(
+        read: impl FnOnce(&mut dyn Read) -> Result<T> + Send + 'static,
+    ) -> (Self, impl Future<Output = Result<T>> + Send + 'static) {
+        let (reply, answer) = oneshot::channel();
+        let gone = || Error::Failed { message: "storage ended before it answered".to_owned() };
+        (Self { read: Box::new(read), reply }, async move { answer.await.unwrap_or_else(|_| Err(gone())) })
+    }
+
+    pub(crate) fn fail(self, error: Error) {
+        // As below.
+        let _ = self.reply.send(Err(error));
+    }
+
+    pub(crate) fn answer(self, storage: &mut dyn Read) {
+        // Who asked may have ended meanwhile.
+        let _ = self.reply.send((self.read)(storage));
+    }
 }
 
-/// Reads a thread for its actor.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct WakeThread {
-    pub(crate) thread_id: Uuid,
-    pub(crate) reply: oneshot::Sender<Result<Option<Woken>>>,
-}
-
-/// Reads a thread for a client.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct ReadThread {
-    pub(crate) thread_id: Uuid,
-    pub(crate) reply: Reply<Option<Thread>>,
-}
-
-/// Reads a run for a client.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct ReadRun {
-    pub(crate) thread_id: Uuid,
-    pub(crate) run_id: Uuid,
-    pub(crate) reply: Reply<Option<Run>>,
-}
-
-/// Reads the runs of a thread for a client; answers `None` if there is no such thread.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct ReadRuns {
-    pub(crate) request: ListRuns,
-    pub(crate) reply: Reply<Option<Vec<Run>>>,
-}
-
-/// Reads a checkpoint with its writes, for a run or a reader of states.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct ReadCheckpoint {
-    pub(crate) thread_id: Uuid,
-    pub(crate) ns: Key,
-    pub(crate) which: Which,
-    pub(crate) reply: oneshot::Sender<Result<Option<Saved>>>,
-}
-
-/// Reads checkpoints of a graph level with their writes for a reader of states, newest first.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct ReadCheckpoints {
-    pub(crate) thread_id: Uuid,
-    pub(crate) ns: Key,
-    /// Only older ones.
-    pub(crate) before: Option<Uuid>,
-    pub(crate) limit: usize,
-    pub(crate) reply: oneshot::Sender<Result<Vec<Saved>>>,
+impl<T: Send + 'static> std::fmt::Debug for Look<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Look")
+    }
 }

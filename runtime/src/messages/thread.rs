@@ -1,11 +1,10 @@
 //! What a thread is told.
 
 use actix::Message;
-use eddyline_engine::checkpoint::{Commit, Saved};
+use eddyline_engine::checkpoint::Commit;
 use eddyline_engine::fact::Failure;
-use eddyline_engine::{Key, Which};
 use serde_json::{Map, Value};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::{Answer, Reply, ThreadOrder};
@@ -111,15 +110,6 @@ pub(crate) struct StoreCommit {
     pub(crate) epoch: u64,
     pub(crate) commit: Commit,
     pub(crate) answer: Answer,
-}
-
-/// Reads a checkpoint for a run, after everything that was committed before.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct LoadCheckpoint {
-    pub(crate) ns: Key,
-    pub(crate) which: Which,
-    pub(crate) reply: oneshot::Sender<Result<Option<Saved>>>,
 }
 
 /// A run has ended. Told once by each run, by a dying one too.

@@ -9,29 +9,47 @@ use eddyline_engine::{Graph, Key, StorageError, Which};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use serde_json::{Map, Value, json};
-use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::{CheckpointAddress, ReadHistory, ReadState, ThreadState};
-use crate::actors::StorageActor;
+use crate::actors::{ReaderActor, StorageActor};
 use crate::environment::Environment;
 use crate::error::Error;
-use crate::messages::{ReadCheckpoint, ReadCheckpoints};
+use crate::messages::Look;
 
 /// How many checkpoints are read at once when most of them may be filtered out.
 const PAGE: usize = 64;
 
-/// Finds the checkpoints of one thread in storage.
+/// Who is asked for checkpoints.
+#[derive(Clone)]
+pub(crate) enum Source {
+    /// Readers of storage, by those who want what is stored.
+    Stored(Addr<ReaderActor>),
+    /// Storage itself, by a thread that wants what it has put too.
+    Put(Addr<StorageActor>),
+}
+
+impl Source {
+    fn look<T: Send + 'static>(&self, look: Look<T>) {
+        // Bounded: each who asks waits for the answer.
+        match self {
+            Self::Stored(readers) => readers.do_send(look),
+            Self::Put(storage) => storage.do_send(look),
+        }
+    }
+}
+
+/// Finds the checkpoints of one thread.
 #[derive(Clone)]
 pub(crate) struct Reader {
     thread_id: Uuid,
     pub(super) environment: Arc<Environment>,
-    storage: Addr<StorageActor>,
+    source: Source,
 }
 
 impl Reader {
-    pub(crate) fn new(thread_id: Uuid, environment: Arc<Environment>, storage: Addr<StorageActor>) -> Self {
-        Self { thread_id, environment, storage }
+    pub(crate) fn new(thread_id: Uuid, environment: Arc<Environment>, source: Source) -> Self {
+        Self { thread_id, environment, source }
     }
 
     /// What the graph of the thread sees at a checkpoint.
@@ -84,25 +102,20 @@ impl Reader {
     }
 
     async fn page(&self, ns: Key, before: Option<Uuid>, limit: usize) -> Result<Vec<Saved>, StorageError> {
-        let (reply, answer) = oneshot::channel();
         let thread_id = self.thread_id;
-        // Bounded: each reader waits for its answer.
-        self.storage.do_send(ReadCheckpoints { thread_id, ns, before, limit, reply });
-        answer.await.unwrap_or_else(|_| Err(gone()))
+        let (look, answer) = Look::new(move |storage| storage.history(thread_id, &ns, before, limit));
+        self.source.look(look);
+        answer.await
     }
 }
 
 impl Loader for Reader {
     fn load(&self, ns: Key, which: Which) -> BoxFuture<'static, Result<Option<Saved>, StorageError>> {
-        let (reply, answer) = oneshot::channel();
-        // Bounded: each reader waits for its answer.
-        self.storage.do_send(ReadCheckpoint { thread_id: self.thread_id, ns, which, reply });
-        answer.map(|answer| answer.unwrap_or_else(|_| Err(gone()))).boxed()
+        let thread_id = self.thread_id;
+        let (look, answer) = Look::new(move |storage| storage.checkpoint(thread_id, &ns, which));
+        self.source.look(look);
+        answer.boxed()
     }
-}
-
-fn gone() -> StorageError {
-    StorageError::Failed { message: "storage ended before it answered".to_owned() }
 }
 
 /// The graph of a level. A level whose graph is none of the nodes' is read with the channels of the root.

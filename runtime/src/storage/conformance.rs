@@ -44,29 +44,30 @@ pub fn check(make: impl Fn() -> Box<dyn Storage>) {
         a_refused_transaction_leaves_nothing,
         a_deleted_run_takes_its_checkpoints_along,
         a_deleted_thread_is_gone,
+        readers_see_what_was_answered,
     ] {
         rule(&mut *make());
     }
 }
 
 fn threads_and_runs_come_back_as_put(storage: &mut dyn Storage) {
-    assert_eq!(storage.thread(THREAD).expect("reads"), None);
-    assert_eq!(storage.run(THREAD, Uuid::from_u128(1)).expect("reads"), None);
+    assert_eq!(storage.read().thread(THREAD).expect("reads"), None);
+    assert_eq!(storage.read().run(THREAD, Uuid::from_u128(1)).expect("reads"), None);
     let mut thread = Thread::new(THREAD, Map::new(), Timestamp(5));
     put(storage, 0, vec![Change::PutThread(thread.clone()), Change::PutRun(run(1))]);
-    assert_eq!(storage.thread(THREAD).expect("reads").expect("is there").thread, thread);
-    assert_eq!(storage.run(THREAD, Uuid::from_u128(1)).expect("reads"), Some(run(1)));
-    assert_eq!(storage.run(OTHER, Uuid::from_u128(1)).expect("reads"), None);
+    assert_eq!(storage.read().thread(THREAD).expect("reads").expect("is there").thread, thread);
+    assert_eq!(storage.read().run(THREAD, Uuid::from_u128(1)).expect("reads"), Some(run(1)));
+    assert_eq!(storage.read().run(OTHER, Uuid::from_u128(1)).expect("reads"), None);
 
     thread.status = ThreadStatus::Busy;
     put(storage, 3, vec![Change::PutThread(thread.clone())]);
-    let stored = storage.thread(THREAD).expect("reads").expect("is there");
+    let stored = storage.read().thread(THREAD).expect("reads").expect("is there");
     assert_eq!((stored.thread, stored.epoch), (thread, 3));
 }
 
 fn runs_are_listed_newest_first(storage: &mut dyn Storage) {
     let request = ListRuns { thread_id: THREAD, status: None, limit: 10, offset: 0 };
-    assert_eq!(storage.runs(request).expect("reads"), None, "no thread");
+    assert_eq!(storage.read().runs(request).expect("reads"), None, "no thread");
     let thread = Thread::new(THREAD, Map::new(), Timestamp(0));
     let mut done = run(3);
     done.status = RunStatus::Success;
@@ -76,7 +77,7 @@ fn runs_are_listed_newest_first(storage: &mut dyn Storage) {
         vec![Change::PutThread(thread), Change::PutRun(run(2)), Change::PutRun(run(1)), Change::PutRun(done)],
     );
     let mut list = |request| {
-        let runs = storage.runs(request).expect("reads").expect("the thread is there");
+        let runs = storage.read().runs(request).expect("reads").expect("the thread is there");
         runs.iter().map(|run| run.run_id.as_u128()).collect::<Vec<_>>()
     };
     assert_eq!(list(request), [3, 2, 1]);
@@ -85,8 +86,8 @@ fn runs_are_listed_newest_first(storage: &mut dyn Storage) {
 }
 
 fn open_runs_are_found_oldest_first(storage: &mut dyn Storage) {
-    assert!(storage.open_threads().expect("reads").is_empty());
-    assert_eq!(storage.open_runs(THREAD).expect("reads"), [], "no thread");
+    assert!(storage.read().open_threads().expect("reads").is_empty());
+    assert_eq!(storage.read().open_runs(THREAD).expect("reads"), [], "no thread");
     let mut record = Change::PutThread(Thread::new(THREAD, Map::new(), Timestamp(0)));
     for id in [4, 2] {
         put(storage, 0, vec![record.clone(), Change::PutRun(run(id))]);
@@ -96,24 +97,24 @@ fn open_runs_are_found_oldest_first(storage: &mut dyn Storage) {
     put(storage, 0, vec![with(1, RunStatus::Error), with(6, RunStatus::Interrupted)]);
     record = Change::PutThread(Thread::new(OTHER, Map::new(), Timestamp(0)));
     let over = Change::PutRun(Run { thread_id: OTHER, status: RunStatus::Success, ..run(7) });
-    let other = Transaction { thread_id: OTHER, epoch: 0, changes: vec![record, over] };
+    let other = Transaction::Thread { thread_id: OTHER, epoch: 0, changes: vec![record, over] };
     assert!(matches!(storage.write(vec![other])[..], [Ok(())]));
 
-    assert_eq!(storage.open_threads().expect("reads"), [THREAD], "once");
+    assert_eq!(storage.read().open_threads().expect("reads"), [THREAD], "once");
     let open = [run(2), Run { status: RunStatus::Running, ..run(3) }, run(4)];
-    assert_eq!(storage.open_runs(THREAD).expect("reads"), open);
-    assert_eq!(storage.open_runs(OTHER).expect("reads"), []);
+    assert_eq!(storage.read().open_runs(THREAD).expect("reads"), open);
+    assert_eq!(storage.read().open_runs(OTHER).expect("reads"), []);
     put(storage, 1, [2, 3, 4].map(|id| with(id, RunStatus::Success)).into());
-    assert!(storage.open_threads().expect("reads").is_empty());
+    assert!(storage.read().open_threads().expect("reads").is_empty());
 }
 
 fn checkpoints_are_found_by_age(storage: &mut dyn Storage) {
-    assert!(storage.checkpoint(THREAD, &root(), Which::Newest).expect("reads").is_none());
+    assert!(storage.read().checkpoint(THREAD, &root(), Which::Newest).expect("reads").is_none());
     for id in [1, 2, 3] {
         put(storage, 0, vec![Change::Commit(step("", id))]);
     }
     let mut found = |which| {
-        let saved = storage.checkpoint(THREAD, &root(), which).expect("reads");
+        let saved = storage.read().checkpoint(THREAD, &root(), which).expect("reads");
         saved.map(|saved| (saved.checkpoint.id.as_u128(), saved.parent.map(|id| id.as_u128())))
     };
     assert_eq!(found(Which::Newest), Some((3, Some(2))));
@@ -122,20 +123,21 @@ fn checkpoints_are_found_by_age(storage: &mut dyn Storage) {
     assert_eq!(found(Which::Before(Uuid::from_u128(3))), Some((2, Some(1))));
     assert_eq!(found(Which::Before(Uuid::from_u128(1))), None);
 
-    let saved = storage.checkpoint(THREAD, &root(), Which::Newest).expect("reads").expect("is there");
+    let saved = storage.read().checkpoint(THREAD, &root(), Which::Newest).expect("reads").expect("is there");
     let NewCheckpoint { checkpoint, metadata, .. } = step("", 3).checkpoint.expect("makes one");
     assert_eq!((saved.checkpoint, saved.metadata), (checkpoint, metadata), "as it was put");
 }
 
 fn histories_are_read_from_the_newest(storage: &mut dyn Storage) {
-    assert!(storage.history(THREAD, &root(), None, 10).expect("reads").is_empty());
+    assert!(storage.read().history(THREAD, &root(), None, 10).expect("reads").is_empty());
     for id in [2, 1, 3] {
         put(storage, 0, vec![Change::Commit(step("", id))]);
     }
     put(storage, 0, vec![Change::Commit(step("sub:1", 4))]);
     put(storage, 0, vec![Change::Commit(writes(2, vec![write(1, "b", ""), write(2, "a", "")]))]);
     let mut ids = |before: Option<u128>, limit| {
-        let found = storage.history(THREAD, &root(), before.map(Uuid::from_u128), limit).expect("reads");
+        let found =
+            storage.read().history(THREAD, &root(), before.map(Uuid::from_u128), limit).expect("reads");
         found.iter().map(|saved| saved.checkpoint.id.as_u128()).collect::<Vec<_>>()
     };
     assert_eq!(ids(None, 10), [3, 2, 1]);
@@ -145,11 +147,11 @@ fn histories_are_read_from_the_newest(storage: &mut dyn Storage) {
     assert_eq!(ids(Some(1), 10), [0_u128; 0]);
     assert_eq!(ids(None, 0), [0_u128; 0]);
 
-    let history = storage.history(THREAD, &root(), None, 10).expect("reads");
+    let history = storage.read().history(THREAD, &root(), None, 10).expect("reads");
     for saved in history {
         let which = Which::Id(saved.checkpoint.id);
         assert_eq!(
-            storage.checkpoint(THREAD, &root(), which).expect("reads"),
+            storage.read().checkpoint(THREAD, &root(), which).expect("reads"),
             Some(saved),
             "as it is read alone"
         );
@@ -159,11 +161,11 @@ fn histories_are_read_from_the_newest(storage: &mut dyn Storage) {
 fn levels_are_apart(storage: &mut dyn Storage) {
     put(storage, 0, vec![Change::Commit(step("", 1)), Change::Commit(step("sub:1", 2))]);
     let mut newest = |ns: &str| {
-        let saved = storage.checkpoint(THREAD, &ns.into(), Which::Newest).expect("reads");
+        let saved = storage.read().checkpoint(THREAD, &ns.into(), Which::Newest).expect("reads");
         saved.map(|saved| saved.checkpoint.id.as_u128())
     };
     assert_eq!((newest(""), newest("sub:1"), newest("sub")), (Some(1), Some(2), None));
-    assert!(storage.checkpoint(OTHER, &root(), Which::Newest).expect("reads").is_none());
+    assert!(storage.read().checkpoint(OTHER, &root(), Which::Newest).expect("reads").is_none());
 }
 
 fn finished_writes_stay_and_slots_are_replaced(storage: &mut dyn Storage) {
@@ -179,7 +181,7 @@ fn writes_come_back_in_order(storage: &mut dyn Storage) {
     let mut later = write(7, "b", "task of another id");
     later.task = Uuid::from_u128(0x1f);
     put(storage, 0, vec![Change::Commit(writes(1, vec![later, write(2, "a", ""), write(0, "b", "")]))]);
-    assert!(storage.checkpoint(THREAD, &root(), Which::Newest).expect("reads").is_none());
+    assert!(storage.read().checkpoint(THREAD, &root(), Which::Newest).expect("reads").is_none());
     put(storage, 0, vec![Change::Commit(writes(1, vec![write(-3, "c", "")])), Change::Commit(step("", 1))]);
     let order: Vec<i32> = written(storage, 1).into_iter().map(|(index, _)| index).collect();
     assert_eq!(order, [2, 7, 0, -3], "by path, task and index, also when they came before their checkpoint");
@@ -194,7 +196,7 @@ fn older_epochs_are_refused(storage: &mut dyn Storage) {
         answers[..],
         [Err(Error::Fenced { epoch: 1 }), Ok(()), Ok(()), Err(Error::Fenced { epoch: 2 })]
     ));
-    let newest = storage.checkpoint(THREAD, &root(), Which::Newest).expect("reads").expect("is there");
+    let newest = storage.read().checkpoint(THREAD, &root(), Which::Newest).expect("reads").expect("is there");
     assert_eq!(newest.checkpoint.id.as_u128(), 4);
 }
 
@@ -202,9 +204,9 @@ fn a_refused_transaction_leaves_nothing(storage: &mut dyn Storage) {
     put(storage, 2, vec![Change::PutThread(Thread::new(THREAD, Map::new(), Timestamp(0)))]);
     let changes = vec![Change::PutRun(run(1)), Change::Commit(step("", 1)), Change::DeleteThread];
     assert!(storage.write(vec![transaction(1, changes)])[0].is_err());
-    assert!(storage.thread(THREAD).expect("reads").is_some());
-    assert!(storage.run(THREAD, Uuid::from_u128(1)).expect("reads").is_none());
-    assert!(storage.checkpoint(THREAD, &root(), Which::Newest).expect("reads").is_none());
+    assert!(storage.read().thread(THREAD).expect("reads").is_some());
+    assert!(storage.read().run(THREAD, Uuid::from_u128(1)).expect("reads").is_none());
+    assert!(storage.read().checkpoint(THREAD, &root(), Which::Newest).expect("reads").is_none());
 }
 
 fn a_deleted_run_takes_its_checkpoints_along(storage: &mut dyn Storage) {
@@ -217,11 +219,11 @@ fn a_deleted_run_takes_its_checkpoints_along(storage: &mut dyn Storage) {
     put(storage, 0, rows.into());
     put(storage, 1, vec![Change::DeleteRun(Uuid::from_u128(2))]);
 
-    assert_eq!(storage.run(THREAD, Uuid::from_u128(1)).expect("reads"), Some(run(1)));
-    assert_eq!(storage.run(THREAD, Uuid::from_u128(2)).expect("reads"), None);
-    let left = storage.history(THREAD, &root(), None, 10).expect("reads");
+    assert_eq!(storage.read().run(THREAD, Uuid::from_u128(1)).expect("reads"), Some(run(1)));
+    assert_eq!(storage.read().run(THREAD, Uuid::from_u128(2)).expect("reads"), None);
+    let left = storage.read().history(THREAD, &root(), None, 10).expect("reads");
     assert_eq!(left.iter().map(|saved| saved.checkpoint.id.as_u128()).collect::<Vec<_>>(), [4, 1]);
-    assert!(storage.checkpoint(THREAD, &"sub:1".into(), Which::Newest).expect("reads").is_none());
+    assert!(storage.read().checkpoint(THREAD, &"sub:1".into(), Which::Newest).expect("reads").is_none());
     assert_eq!(left[1].writes.len(), 1, "writes of other runs' checkpoints stay");
     put(storage, 1, vec![Change::Commit(step("", 2))]);
     assert_eq!(written(storage, 2), [], "its writes are gone");
@@ -236,11 +238,27 @@ fn a_deleted_thread_is_gone(storage: &mut dyn Storage) {
         vec![Change::PutThread(thread.clone()), Change::PutRun(run(1)), Change::Commit(step("", 1))],
     );
     put(storage, 4, vec![Change::DeleteThread]);
-    assert!(storage.thread(THREAD).expect("reads").is_none());
-    assert!(storage.run(THREAD, Uuid::from_u128(1)).expect("reads").is_none());
-    assert!(storage.checkpoint(THREAD, &root(), Which::Newest).expect("reads").is_none());
+    assert!(storage.read().thread(THREAD).expect("reads").is_none());
+    assert!(storage.read().run(THREAD, Uuid::from_u128(1)).expect("reads").is_none());
+    assert!(storage.read().checkpoint(THREAD, &root(), Which::Newest).expect("reads").is_none());
     put(storage, 0, vec![Change::PutThread(thread)]);
-    assert_eq!(storage.thread(THREAD).expect("reads").expect("is there").epoch, 0, "begins anew");
+    assert_eq!(storage.read().thread(THREAD).expect("reads").expect("is there").epoch, 0, "begins anew");
+}
+
+fn readers_see_what_was_answered(storage: &mut dyn Storage) {
+    let mut reader = storage.readers().open().expect("opens");
+    assert!(reader.thread(THREAD).expect("reads").is_none());
+    let mut thread = Thread::new(THREAD, Map::new(), Timestamp(0));
+    for id in 1..4 {
+        thread.updated_at = Timestamp(i64::try_from(id).expect("is small"));
+        put(storage, 1, vec![Change::Commit(step("", id)), Change::PutThread(thread.clone())]);
+        let newest = reader.checkpoint(THREAD, &root(), Which::Newest).expect("reads").expect("is there");
+        assert_eq!(newest.checkpoint.id.as_u128(), id);
+        assert_eq!(reader.thread(THREAD).expect("reads").expect("is there").thread, thread);
+    }
+    put(storage, 1, vec![Change::DeleteThread]);
+    assert!(reader.thread(THREAD).expect("reads").is_none());
+    assert!(reader.history(THREAD, &root(), None, 10).expect("reads").is_empty());
 }
 
 fn root() -> Key {
@@ -248,7 +266,7 @@ fn root() -> Key {
 }
 
 fn transaction(epoch: u64, changes: Vec<Change>) -> Transaction {
-    Transaction { thread_id: THREAD, epoch, changes }
+    Transaction::Thread { thread_id: THREAD, epoch, changes }
 }
 
 fn put(storage: &mut dyn Storage, epoch: u64, changes: Vec<Change>) {
@@ -312,6 +330,6 @@ fn write(index: i32, path: &str, value: &str) -> PendingWrite {
 
 fn written(storage: &mut dyn Storage, checkpoint: u128) -> Vec<(i32, serde_json::Value)> {
     let which = Which::Id(Uuid::from_u128(checkpoint));
-    let saved = storage.checkpoint(THREAD, &root(), which).expect("reads").expect("is there");
+    let saved = storage.read().checkpoint(THREAD, &root(), which).expect("reads").expect("is there");
     saved.writes.iter().map(|write| (write.index, write.value.json().clone())).collect()
 }

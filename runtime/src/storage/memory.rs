@@ -2,20 +2,26 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use eddyline_engine::checkpoint::{Checkpoint, Commit, Metadata, PendingWrite, Saved};
 use eddyline_engine::{Key, Which};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Change, Error, Read, Result, Storage, StoredThread, Transaction};
+use super::{Change, Error, Read, Readers, Result, Storage, StoredThread, Transaction};
 use crate::runs::{ListRuns, Run};
 use crate::threads::Thread;
 
-/// Keeps everything in memory, for as long as it lives itself.
-#[derive(Debug, Default)]
+/// Keeps everything in memory, for as long as it or one of its readers lives.
+#[derive(Clone, Debug, Default)]
 pub struct MemoryStorage {
+    // Held for one look-up or one transaction, whole.
+    tables: Arc<RwLock<Tables>>,
+}
+
+#[derive(Debug, Default)]
+struct Tables {
     threads: HashMap<Uuid, Rows>,
 }
 
@@ -46,33 +52,39 @@ struct Row {
 
 impl Read for MemoryStorage {
     fn thread(&mut self, thread_id: Uuid) -> Result<Option<StoredThread>> {
-        let rows = self.threads.get(&thread_id);
+        let tables = self.tables();
+        let rows = tables.threads.get(&thread_id);
         Ok(rows.and_then(|rows| Some(StoredThread { thread: rows.thread.clone()?, epoch: rows.epoch })))
     }
 
     fn run(&mut self, thread_id: Uuid, run_id: Uuid) -> Result<Option<Run>> {
-        Ok(self.threads.get(&thread_id).and_then(|rows| rows.runs.get(&run_id)).cloned())
+        let tables = self.tables();
+        Ok(tables.threads.get(&thread_id).and_then(|rows| rows.runs.get(&run_id)).cloned())
     }
 
     fn runs(&mut self, request: ListRuns) -> Result<Option<Vec<Run>>> {
+        let tables = self.tables();
         let ListRuns { thread_id, status, limit, offset } = request;
-        let Some(rows) = self.threads.get(&thread_id) else { return Ok(None) };
+        let Some(rows) = tables.threads.get(&thread_id) else { return Ok(None) };
         let wanted = rows.runs.values().rev().filter(|run| status.is_none_or(|status| run.status == status));
         Ok(Some(wanted.skip(offset).take(limit).cloned().collect()))
     }
 
     fn open_threads(&mut self) -> Result<Vec<Uuid>> {
+        let tables = self.tables();
         let open = |rows: &Rows| rows.runs.values().any(|run| !run.status.is_final());
-        Ok(self.threads.iter().filter(|(_, rows)| open(rows)).map(|(thread_id, _)| *thread_id).collect())
+        Ok(tables.threads.iter().filter(|(_, rows)| open(rows)).map(|(thread_id, _)| *thread_id).collect())
     }
 
     fn open_runs(&mut self, thread_id: Uuid) -> Result<Vec<Run>> {
-        let runs = self.threads.get(&thread_id).into_iter().flat_map(|rows| rows.runs.values());
+        let tables = self.tables();
+        let runs = tables.threads.get(&thread_id).into_iter().flat_map(|rows| rows.runs.values());
         Ok(runs.filter(|run| !run.status.is_final()).cloned().collect())
     }
 
     fn checkpoint(&mut self, thread_id: Uuid, ns: &Key, which: Which) -> Result<Option<Saved>> {
-        let level = self.threads.get(&thread_id).and_then(|rows| rows.levels.get(ns));
+        let tables = self.tables();
+        let level = tables.threads.get(&thread_id).and_then(|rows| rows.levels.get(ns));
         Ok(level.and_then(|level| level.find(which)))
     }
 
@@ -83,21 +95,43 @@ impl Read for MemoryStorage {
         before: Option<Uuid>,
         limit: usize,
     ) -> Result<Vec<Saved>> {
-        let level = self.threads.get(&thread_id).and_then(|rows| rows.levels.get(ns));
+        let tables = self.tables();
+        let level = tables.threads.get(&thread_id).and_then(|rows| rows.levels.get(ns));
         Ok(level.map(|level| level.history(before, limit)).unwrap_or_default())
     }
 }
 
 impl Storage for MemoryStorage {
+    fn read(&mut self) -> &mut dyn Read {
+        self
+    }
+
+    fn readers(&self) -> Arc<dyn Readers> {
+        Arc::new(self.clone())
+    }
+
     fn write(&mut self, batch: Vec<Transaction>) -> Vec<Result<()>> {
-        batch.into_iter().map(|transaction| self.apply(transaction)).collect()
+        let mut tables = self.tables.write().unwrap_or_else(PoisonError::into_inner);
+        batch.into_iter().map(|transaction| tables.apply(transaction)).collect()
+    }
+}
+
+impl Readers for MemoryStorage {
+    fn open(&self) -> Result<Box<dyn Read>> {
+        Ok(Box::new(self.clone()))
     }
 }
 
 impl MemoryStorage {
+    fn tables(&self) -> RwLockReadGuard<'_, Tables> {
+        self.tables.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Tables {
     /// Keeps all of it: once the epoch is accepted, nothing can fail.
     fn apply(&mut self, transaction: Transaction) -> Result<()> {
-        let Transaction { thread_id, epoch, changes } = transaction;
+        let Transaction::Thread { thread_id, epoch, changes } = transaction;
         let stored = self.threads.get(&thread_id).map_or(0, |rows| rows.epoch);
         if epoch < stored {
             return Err(Error::Fenced { epoch });

@@ -1,13 +1,16 @@
 //! What must outlive a process: threads, runs, checkpoints and writes, behind traits that know no database.
 //!
-//! Everything here may block; only the storage actor calls it, alone on its arbiter.
-//! The rules that an implementation must keep are in [`Storage`] and tested by `conformance`.
+//! Everything here may block: the storage actor writes, alone on its arbiter, and readers look things up for
+//! clients on OS threads of their own. The rules that an implementation must keep are in [`Storage`] and tested
+//! by `conformance`.
 
 #[cfg(any(test, feature = "test-util"))]
 pub mod conformance;
 mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+
+use std::sync::Arc;
 
 use eddyline_engine::checkpoint::{Commit, Saved};
 use eddyline_engine::{Key, Which};
@@ -26,7 +29,8 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 /// Reads what is stored.
 ///
-/// A reader sees everything that was written before it was asked.
+/// Each call sees one moment: everything whose write was answered before, and nothing of a transaction that
+/// is not.
 pub trait Read: Send {
     /// The thread and its epoch, if it exists.
     fn thread(&mut self, thread_id: Uuid) -> Result<Option<StoredThread>>;
@@ -59,7 +63,13 @@ pub trait Read: Send {
 }
 
 /// Writes, and reads what it wrote.
-pub trait Storage: Read {
+pub trait Storage: Send {
+    /// Reads with the eyes of the writer.
+    fn read(&mut self) -> &mut dyn Read;
+
+    /// Opens readers that stand beside the writer and do not hold it up.
+    fn readers(&self) -> Arc<dyn Readers>;
+
     /// Stores transactions in order, and answers each of them in that order.
     ///
     /// What is answered with `Ok` is durable. All changes of one transaction are kept, or none. One that fails
@@ -71,6 +81,12 @@ pub trait Storage: Read {
     fn write(&mut self, batch: Vec<Transaction>) -> Vec<Result<()>>;
 }
 
+/// Opens readers.
+pub trait Readers: Send + Sync {
+    /// One more reader. It may be used on another OS thread than that of the writer, while the writer lives.
+    fn open(&self) -> Result<Box<dyn Read>>;
+}
+
 /// A thread with the fence that keeps its former owners out.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StoredThread {
@@ -80,18 +96,21 @@ pub struct StoredThread {
     pub epoch: u64,
 }
 
-/// Changes of one thread that belong together.
+/// Changes that belong together.
 #[derive(Clone, Debug)]
-pub struct Transaction {
-    /// Whose.
-    pub thread_id: Uuid,
-    /// In which epoch of its life.
-    pub epoch: u64,
-    /// What, in order.
-    pub changes: Vec<Change>,
+pub enum Transaction {
+    /// Changes of one thread.
+    Thread {
+        /// Whose.
+        thread_id: Uuid,
+        /// In which epoch of its life.
+        epoch: u64,
+        /// What, in order.
+        changes: Vec<Change>,
+    },
 }
 
-/// One change.
+/// One change of a thread.
 #[derive(Clone, Debug)]
 pub enum Change {
     /// The thread's record is new, or takes the place of what there was.

@@ -14,9 +14,7 @@ use super::orders::answered;
 use super::{Current, ThreadActor, died};
 use crate::actors::{Launch, RunActor};
 use crate::machine::{Effect, Event};
-use crate::messages::{
-    Answer, Attach, CutOff, LoadCheckpoint, ReadCheckpoint, RunEnd, RunOver, StoreCommit, Stored, WriteFailed,
-};
+use crate::messages::{Answer, Attach, CutOff, Look, RunEnd, RunOver, StoreCommit, Stored, WriteFailed};
 use crate::runs::{CancelAction, Run, RunStatus};
 use crate::storage::{Change, Error};
 use crate::stream::feed::feed;
@@ -144,12 +142,12 @@ impl Handler<StoreCommit> for ThreadActor {
     }
 }
 
-impl Handler<LoadCheckpoint> for ThreadActor {
+/// For a run: after everything that it committed before.
+impl<T: Send + 'static> Handler<Look<T>> for ThreadActor {
     type Result = ();
 
-    fn handle(&mut self, LoadCheckpoint { ns, which, reply }: LoadCheckpoint, _: &mut Self::Context) {
-        let thread_id = self.thread_id;
-        self.storage.do_send(ReadCheckpoint { thread_id, ns, which, reply });
+    fn handle(&mut self, look: Look<T>, _: &mut Self::Context) {
+        self.storage.do_send(look);
     }
 }
 

@@ -19,15 +19,13 @@ use std::sync::{Arc, OnceLock};
 use actix::fut::wrap_future;
 use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, SpawnHandle, WeakAddr};
 use eddyline_engine::Graph;
-use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::actors::{BrokerActor, RunActor, StorageActor, SupervisorActor};
 use crate::environment::Environment;
 use crate::machine::Queue;
 use crate::messages::{
-    Answer, CloseStreams, CutOff, Put, Reply, ReviseState, RunEnd, RunOver, ThreadGone, WakeThread, Woken,
-    WriteFailed,
+    Answer, CloseStreams, CutOff, Look, Put, Reply, ReviseState, RunEnd, RunOver, ThreadGone, WriteFailed,
 };
 use crate::runs::{CancelAction, Run};
 use crate::storage::{Change, StoredThread, Transaction};
@@ -116,20 +114,23 @@ impl ThreadActor {
     /// Reads the record and takes up open runs before anything else is done. Nothing is under way yet that could have to be stopped,
     /// so the actor may be deaf meanwhile.
     fn wake(&mut self, ctx: &mut Context<Self>) {
-        let (reply, answer) = oneshot::channel();
-        self.storage.do_send(WakeThread { thread_id: self.thread_id, reply });
+        let thread_id = self.thread_id;
+        let (look, answer) = Look::new(move |storage| {
+            let Some(stored) = storage.thread(thread_id)? else { return Ok(None) };
+            Ok(Some((stored, storage.open_runs(thread_id)?)))
+        });
+        self.storage.do_send(look);
         ctx.wait(wrap_future::<_, Self>(answer).map(|answer, thread, ctx| match answer {
-            Ok(Ok(Some(Woken { stored: StoredThread { thread: record, epoch }, open }))) => {
+            Ok(Some((StoredThread { thread: record, epoch }, open))) => {
                 thread.head = Some(record);
                 thread.epoch = epoch;
                 thread.recover(open, ctx);
             }
-            Ok(Ok(None)) => {}
-            Ok(Err(error)) => {
+            Ok(None) => {}
+            Err(error) => {
                 tracing::error!(thread_id = %thread.thread_id, %error, "cannot read a thread");
                 ctx.stop();
             }
-            Err(_) => ctx.stop(),
         }));
     }
 
@@ -152,7 +153,7 @@ impl ThreadActor {
         if self.is_cut_off() {
             return;
         }
-        let transaction = Transaction { thread_id: self.thread_id, epoch: self.epoch, changes };
+        let transaction = Transaction::Thread { thread_id: self.thread_id, epoch: self.epoch, changes };
         self.storage.do_send(Put { transaction, answer });
     }
 

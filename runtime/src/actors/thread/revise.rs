@@ -14,7 +14,7 @@ use crate::machine::{Effect, Event};
 use crate::messages::{Reply, ReviseState};
 use crate::pool;
 use crate::state::CheckpointAddress;
-use crate::state::read::Reader;
+use crate::state::read::{Reader, Source};
 use crate::state::update::{Revision, revise};
 use crate::storage::Change;
 use crate::threads::ThreadStatus;
@@ -56,7 +56,7 @@ impl ThreadActor {
         let request = (*order.request).clone();
         let thread = self.head.as_ref().ok_or(Error::ThreadNotFound { thread_id });
         let graph = thread.and_then(|thread| self.environment.registry.graph_of(thread));
-        let reader = Reader::new(thread_id, Arc::clone(&self.environment), self.storage.clone());
+        let reader = Reader::new(thread_id, Arc::clone(&self.environment), Source::Put(self.storage.clone()));
         let work = async move {
             let (graph_id, graph) = graph?.ok_or(Error::NoGraph { thread_id })?;
             revise(reader, graph, graph_id, request).await

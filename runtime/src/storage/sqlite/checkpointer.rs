@@ -52,13 +52,16 @@ impl Checkpointer {
         Ok(Self { log, orders: Some(orders), thread: Some(thread) })
     }
 
-    /// Watches the log of the connection that writes.
-    pub(super) fn watch(&self, connection: &mut Connection) -> rusqlite::Result<()> {
+    /// What watches the log of the connection that writes.
+    pub(super) fn watch(&self) -> impl Fn(&mut Connection) -> rusqlite::Result<()> + Send + use<> {
         let log = Arc::clone(&self.log);
-        connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
-            log.pages.store(u64::try_from(pages).unwrap_or_default(), Ordering::Relaxed);
-            Ok(())
-        }))
+        move |connection| {
+            let log = Arc::clone(&log);
+            connection.wal_hook(Some(move |_: &mut rusqlite::hooks::Wal, pages| {
+                log.pages.store(u64::try_from(pages).unwrap_or_default(), Ordering::Relaxed);
+                Ok(())
+            }))
+        }
     }
 
     /// The writer has committed.

@@ -1,8 +1,7 @@
 //! Storage in a folder, by SQLite: what was answered survives a crash of the process and of the machine.
 //!
-//! One connection writes and reads. That the readers of the trait share it costs nothing while the storage
-//! actor is its only user: the actor does one thing at a time, and what it reads it has just written, so
-//! most of it is still in the caches of this connection.
+//! One connection writes, and reads for those who write: what they need was just written, so most of it is
+//! still remembered. Others only read, each by a connection of its own.
 //!
 //! The log is written ahead (WAL) and synced at each commit (`synchronous=FULL`), once for all transactions
 //! of a batch. Rows are described in `schema`, how values shrink to what they add in `values`.
@@ -19,6 +18,7 @@ mod names;
 mod prune;
 mod runs;
 mod schema;
+mod session;
 mod shared;
 mod state;
 #[cfg(test)]
@@ -29,20 +29,14 @@ mod writes;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-
-use eddyline_engine::checkpoint::Saved;
-use eddyline_engine::{Key, Which};
-use rusqlite::Connection;
-use uuid::Uuid;
+use std::sync::Arc;
 
 use self::checkpointer::Checkpointer;
 use self::commits::Commits;
 use self::error::Fault;
-use self::heads::Heads;
 use self::lock::FolderLock;
-use self::names::Names;
-use super::{Change, Error, Read, Result, Storage, StoredThread, Transaction};
-use crate::runs::{ListRuns, Run};
+use self::session::Session;
+use super::{Change, Error, Read, Readers, Result, Storage, Transaction};
 
 pub use self::error::OpenError;
 
@@ -59,10 +53,7 @@ pub use self::error::OpenError;
 /// ```
 pub struct SqliteStorage {
     // Fields are dropped in this order: the lock goes last.
-    /// `None` after a commit of which nobody knows the outcome, until the next use.
-    connection: Option<Connection>,
-    names: Names,
-    heads: Heads,
+    session: Session,
     checkpointer: Option<Checkpointer>,
     folder: PathBuf,
     _lock: FolderLock,
@@ -84,61 +75,53 @@ impl SqliteStorage {
     /// May take as long as it takes to bring the log of a crashed process home; blocks.
     pub fn open(folder: impl AsRef<Path>) -> std::result::Result<Self, OpenError> {
         let folder = folder.as_ref();
-        let mut storage = Self::open_quiet(folder)?;
-        let checkpointer = Checkpointer::start(folder);
+        let lock = FolderLock::take(folder)?;
+        let mut connection = schema::open(folder)?;
         let unusable = |source| OpenError::Folder { folder: folder.to_owned(), source };
-        let checkpointer = checkpointer.map_err(unusable)?;
-        if let Some(connection) = &mut storage.connection {
-            let unusable = |source| OpenError::Database { folder: folder.to_owned(), source };
-            checkpointer.watch(connection).map_err(unusable)?;
-        }
-        storage.checkpointer = Some(checkpointer);
-        Ok(storage)
+        let checkpointer = Checkpointer::start(folder).map_err(unusable)?;
+        let unusable = |source| OpenError::Database { folder: folder.to_owned(), source };
+        let (watch, again) = (checkpointer.watch(), folder.to_owned());
+        watch(&mut connection).map_err(unusable)?;
+        let open = move || {
+            let mut connection = schema::connect(&again)?;
+            watch(&mut connection)?;
+            Ok(connection)
+        };
+        let session = Session::writer(connection, open);
+        Ok(Self { session, checkpointer: Some(checkpointer), folder: folder.to_owned(), _lock: lock })
     }
 
     /// As [`open`](Self::open); the log stays as it is written.
+    #[cfg(test)]
     fn open_quiet(folder: &Path) -> std::result::Result<Self, OpenError> {
         let lock = FolderLock::take(folder)?;
-        let connection = Some(schema::open(folder)?);
-        let (names, heads) = (Names::default(), Heads::default());
-        let folder = folder.to_owned();
-        Ok(Self { connection, names, heads, checkpointer: None, folder, _lock: lock })
-    }
-
-    /// The connection, opened again after one broke.
-    fn connect(&mut self) -> error::Result<()> {
-        if self.connection.is_none() {
-            let mut connection = schema::connect(&self.folder)?;
-            if let Some(checkpointer) = &self.checkpointer {
-                checkpointer.watch(&mut connection)?;
-            }
-            self.connection = Some(connection);
-        }
-        Ok(())
+        let again = folder.to_owned();
+        let session = Session::writer(schema::open(folder)?, move || schema::connect(&again));
+        Ok(Self { session, checkpointer: None, folder: folder.to_owned(), _lock: lock })
     }
 
     /// Stores a batch as one transaction of the database. An old epoch leaves the others alone.
     fn together(&mut self, batch: &[Transaction]) -> std::result::Result<Vec<Result<()>>, Broken> {
-        self.connect().map_err(Broken::RolledBack)?;
-        let answers = self.connection().and_then(|db| {
-            db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-            Ok(())
-        });
-        let answers = answers.and_then(|()| self.apply_all(batch));
+        let answers = self.begin().and_then(|()| self.apply_all(batch));
         let answers = answers.map_err(|fault| {
             self.roll_back();
             Broken::RolledBack(fault)
         })?;
-        let db = self.connection.as_ref().expect("the transaction was begun on it");
+        let db = self.session.connection().expect("the transaction was begun on it");
         if let Err(error) = db.prepare_cached("COMMIT").and_then(|mut commit| commit.execute([])) {
-            self.roll_back();
-            self.connection = None;
+            self.session.close();
             return Err(Broken::Unknown(error));
         }
         if let Some(checkpointer) = &self.checkpointer {
             checkpointer.committed(db);
         }
         Ok(answers)
+    }
+
+    fn begin(&mut self) -> error::Result<()> {
+        let (db, ..) = self.session.parts()?;
+        db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        Ok(())
     }
 
     fn apply_all(&mut self, batch: &[Transaction]) -> error::Result<Vec<Result<()>>> {
@@ -155,9 +138,9 @@ impl SqliteStorage {
     }
 
     fn apply(&mut self, transaction: &Transaction) -> error::Result<()> {
-        let Transaction { thread_id, epoch, changes } = transaction;
+        let Transaction::Thread { thread_id, epoch, changes } = transaction;
         let (thread_id, epoch) = (*thread_id, *epoch);
-        let Self { connection: Some(db), names, heads, .. } = self else { return Ok(()) };
+        let (db, names, heads) = self.session.parts()?;
         let found = threads::find(db, thread_id)?;
         if found.is_some_and(|(_, stored)| epoch < stored) {
             return Err(Fault::Fenced { epoch });
@@ -203,85 +186,26 @@ impl SqliteStorage {
 
     /// Takes back what a transaction did, and forgets what was remembered of it.
     fn roll_back(&mut self) {
-        self.names = Names::default();
-        self.heads = Heads::default();
-        if let Some(db) = &self.connection
+        self.session.forget();
+        if let Some(db) = self.session.connection()
             && !db.is_autocommit()
             && let Err(error) = db.execute_batch("ROLLBACK")
         {
             tracing::error!(%error, "a transaction is not taken back; the database is opened again");
-            self.connection = None;
+            self.session.close();
         }
-    }
-
-    fn connection(&self) -> error::Result<&Connection> {
-        self.connection.as_ref().ok_or_else(|| error::corrupt("there is no connection"))
-    }
-
-    /// Reads something of a thread, if it is there.
-    fn read<T>(
-        &mut self,
-        thread_id: Uuid,
-        read: impl FnOnce(Commits<'_>) -> error::Result<T>,
-    ) -> Result<Option<T>> {
-        self.connect()?;
-        let Self { connection: Some(db), names, heads, .. } = self else { return Ok(None) };
-        let Some((thread, _)) = threads::find(db, thread_id)? else { return Ok(None) };
-        Ok(Some(read(Commits { db, names, heads, thread })?))
-    }
-}
-
-impl Read for SqliteStorage {
-    fn thread(&mut self, thread_id: Uuid) -> Result<Option<StoredThread>> {
-        let found = self.read(thread_id, |commits| threads::get(commits.db, commits.names, thread_id))?;
-        Ok(found.flatten())
-    }
-
-    fn run(&mut self, thread_id: Uuid, run_id: Uuid) -> Result<Option<Run>> {
-        let found =
-            self.read(thread_id, |commits| runs::get(commits.db, commits.thread, thread_id, run_id))?;
-        Ok(found.flatten())
-    }
-
-    fn runs(&mut self, request: ListRuns) -> Result<Option<Vec<Run>>> {
-        self.read(request.thread_id, |commits| runs::list(commits.db, commits.thread, request))
-    }
-
-    fn open_threads(&mut self) -> Result<Vec<Uuid>> {
-        self.connect()?;
-        Ok(runs::open_threads(self.connection()?)?)
-    }
-
-    fn open_runs(&mut self, thread_id: Uuid) -> Result<Vec<Run>> {
-        let found = self.read(thread_id, |commits| runs::open(commits.db, commits.thread, thread_id))?;
-        Ok(found.unwrap_or_default())
-    }
-
-    fn checkpoint(&mut self, thread_id: Uuid, ns: &Key, which: Which) -> Result<Option<Saved>> {
-        let found = self.read(thread_id, |mut commits| match which {
-            Which::Newest => {
-                let head = commits.newest(ns)?;
-                head.map(|head| commits.with_writes(&head)).transpose()
-            }
-            Which::Id(id) => commits.saved(ns, id),
-            Which::Before(id) => Ok(commits.history(ns, Some(id), 1)?.pop()),
-        })?;
-        Ok(found.flatten())
-    }
-
-    fn history(
-        &mut self,
-        thread_id: Uuid,
-        ns: &Key,
-        before: Option<Uuid>,
-        limit: usize,
-    ) -> Result<Vec<Saved>> {
-        let found = self.read(thread_id, |mut commits| commits.history(ns, before, limit))?;
-        Ok(found.unwrap_or_default())
     }
 }
 
 impl Storage for SqliteStorage {
+    fn read(&mut self) -> &mut dyn Read {
+        &mut self.session
+    }
+
+    fn readers(&self) -> Arc<dyn Readers> {
+        Arc::new(Folder(self.folder.clone()))
+    }
+
     /// One transaction of the database for the whole batch; when a part of it fails, one for each.
     fn write(&mut self, batch: Vec<Transaction>) -> Vec<Result<()>> {
         let unknown = |error: &rusqlite::Error| Error::Unknown { message: error.to_string() };
@@ -298,6 +222,16 @@ impl Storage for SqliteStorage {
                 batch.iter().map(&mut alone).collect()
             }
         }
+    }
+}
+
+/// Opens readers of the database in a folder.
+struct Folder(PathBuf);
+
+impl Readers for Folder {
+    fn open(&self) -> Result<Box<dyn Read>> {
+        let folder = self.0.clone();
+        Ok(Box::new(Session::reader(move || schema::look(&folder))))
     }
 }
 

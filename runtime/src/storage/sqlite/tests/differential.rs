@@ -32,11 +32,16 @@ fn check(seed: u64) {
         }
         put(&mut sqlite, 0, changes.clone());
         put(&mut memory, 0, changes);
-        let newest = |storage: &mut dyn Storage| storage.checkpoint(THREAD, &root(), Which::Newest).unwrap();
+        let newest =
+            |storage: &mut dyn Storage| storage.read().checkpoint(THREAD, &root(), Which::Newest).unwrap();
         assert_eq!(newest(&mut sqlite), newest(&mut memory), "seed {seed}, order {id}");
-        assert_eq!(sqlite.thread(THREAD).unwrap(), memory.thread(THREAD).unwrap(), "seed {seed}, order {id}");
+        assert_eq!(
+            sqlite.read().thread(THREAD).unwrap(),
+            memory.read().thread(THREAD).unwrap(),
+            "seed {seed}, order {id}"
+        );
     }
-    let all = |storage: &mut dyn Storage| storage.history(THREAD, &root(), None, 1000).unwrap();
+    let all = |storage: &mut dyn Storage| storage.read().history(THREAD, &root(), None, 1000).unwrap();
     assert_eq!(all(&mut sqlite), all(&mut memory), "seed {seed}");
 }
 

@@ -41,7 +41,7 @@ fn a_growing_list_takes_a_straight_line() {
     assert!(second * 10 <= first * 13, "{first}, then {second} bytes a turn");
     assert!(second <= 2048 + 128, "{second} bytes a turn");
     let mut storage = folder.open();
-    let saved = storage.checkpoint(THREAD, &root(), Which::Newest).unwrap().unwrap();
+    let saved = storage.read().checkpoint(THREAD, &root(), Which::Newest).unwrap().unwrap();
     assert_eq!(Some(saved.checkpoint), head);
 }
 
@@ -51,7 +51,7 @@ fn the_log_does_not_grow_for_ever() {
     const LIMIT: u64 = 16 << 20;
     let folder = Folder::new("log");
     let mut storage = folder.open();
-    storage.connection.as_ref().unwrap().pragma_update(None, "synchronous", "off").unwrap();
+    storage.session.connection().unwrap().pragma_update(None, "synchronous", "off").unwrap();
     let text = "x".repeat(30_000);
     for id in 1..2000 {
         put(&mut storage, 1, vec![Change::Commit(checkpoint(id, None, &[("text", json!(text).into())]))]);
@@ -67,7 +67,7 @@ impl Folder {
     /// Commits of this connection are not synced: only sizes count.
     fn open_fast(&self) -> SqliteStorage {
         let storage = SqliteStorage::open_quiet(&self.0).unwrap();
-        storage.connection.as_ref().unwrap().pragma_update(None, "synchronous", "off").unwrap();
+        storage.session.connection().unwrap().pragma_update(None, "synchronous", "off").unwrap();
         storage
     }
 }

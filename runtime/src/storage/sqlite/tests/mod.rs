@@ -22,7 +22,7 @@ use uuid::Uuid;
 
 use super::{OpenError, SqliteStorage, schema};
 use crate::runs::{Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus, StreamMode};
-use crate::storage::{Change, Error, Read, Storage, Transaction, conformance};
+use crate::storage::{Change, Error, Storage, Transaction, conformance};
 use crate::threads::Thread;
 
 const THREAD: Uuid = Uuid::from_u128(0x10);
@@ -55,7 +55,7 @@ fn root() -> Key {
 }
 
 fn put(storage: &mut dyn Storage, epoch: u64, changes: Vec<Change>) {
-    let answers = storage.write(vec![Transaction { thread_id: THREAD, epoch, changes }]);
+    let answers = storage.write(vec![Transaction::Thread { thread_id: THREAD, epoch, changes }]);
     assert!(matches!(answers[..], [Ok(())]), "{answers:?}");
 }
 
@@ -144,10 +144,10 @@ fn everything_is_there_after_it_was_closed() {
     put(&mut storage, 2, changes.into());
     put(&mut storage, 2, vec![Change::PutThread(thread.clone()), Change::PutRun(whole.clone())]);
     let read = |storage: &mut SqliteStorage| {
-        let record = storage.thread(THREAD).unwrap().unwrap();
+        let record = storage.read().thread(THREAD).unwrap().unwrap();
         assert_eq!((&record.thread, record.epoch), (&thread, 2));
-        assert_eq!(storage.run(THREAD, whole.run_id).unwrap().as_ref(), Some(&whole));
-        storage.history(THREAD, &root(), None, 9).unwrap()
+        assert_eq!(storage.read().run(THREAD, whole.run_id).unwrap().as_ref(), Some(&whole));
+        storage.read().history(THREAD, &root(), None, 9).unwrap()
     };
     let before = read(&mut storage);
     drop(storage);
@@ -213,16 +213,16 @@ fn text_is_data_whatever_it_says() {
             Change::PutRun(run.clone()),
         ];
         put(&mut storage, 0, changes);
-        let saved = storage.checkpoint(THREAD, &text.into(), Which::Newest).unwrap().unwrap();
-        let history = storage.history(THREAD, &text.into(), None, 9).unwrap();
+        let saved = storage.read().checkpoint(THREAD, &text.into(), Which::Newest).unwrap().unwrap();
+        let history = storage.read().history(THREAD, &text.into(), None, 9).unwrap();
         assert_eq!((&saved.checkpoint, &history), (&made(&commit), &vec![saved.clone()]), "{text:?}");
         assert_eq!(saved.metadata, commit.checkpoint.unwrap().metadata, "{text:?}");
-        assert_eq!(storage.thread(THREAD).unwrap().unwrap().thread, thread);
-        assert_eq!(storage.run(THREAD, run.run_id).unwrap(), Some(run));
+        assert_eq!(storage.read().thread(THREAD).unwrap().unwrap().thread, thread);
+        assert_eq!(storage.read().run(THREAD, run.run_id).unwrap(), Some(run));
     }
     let request =
         ListRuns { thread_id: THREAD, status: Some(RunStatus::Running), limit: usize::MAX, offset: 0 };
-    assert_eq!(storage.runs(request).unwrap().unwrap().len(), nasty.len());
+    assert_eq!(storage.read().runs(request).unwrap().unwrap().len(), nasty.len());
 }
 
 #[test]
@@ -234,9 +234,9 @@ fn the_same_again_does_no_harm() {
     second.writes = Some((Uuid::from_u128(1), vec![write(0, json!(2))]));
     let commits = [first, second].map(Change::Commit);
     put(&mut storage, 1, commits.clone().into());
-    let once = storage.history(THREAD, &root(), None, 9).unwrap();
+    let once = storage.read().history(THREAD, &root(), None, 9).unwrap();
     put(&mut storage, 1, commits.into());
-    assert_eq!(storage.history(THREAD, &root(), None, 9).unwrap(), once);
+    assert_eq!(storage.read().history(THREAD, &root(), None, 9).unwrap(), once);
 }
 
 #[test]
@@ -247,11 +247,11 @@ fn one_that_fails_leaves_the_others_alone() {
     let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
     let batch = [(one, json!(1)), (THREAD, deep), (two, json!(1))].map(|(thread_id, value)| {
         let commit = Change::Commit(checkpoint(1, None, &[("list", value.into())]));
-        Transaction { thread_id, epoch: 0, changes: vec![commit] }
+        Transaction::Thread { thread_id, epoch: 0, changes: vec![commit] }
     });
     let answers = storage.write(batch.into());
     assert!(matches!(answers[..], [Ok(()), Err(Error::Failed { .. }), Ok(())]), "{answers:?}");
-    let mut found = |thread| storage.checkpoint(thread, &root(), Which::Newest).unwrap().is_some();
+    let mut found = |thread| storage.read().checkpoint(thread, &root(), Which::Newest).unwrap().is_some();
     assert_eq!([one, THREAD, two].map(&mut found), [true, false, true]);
 }
 
@@ -259,9 +259,10 @@ fn one_that_fails_leaves_the_others_alone() {
 fn a_commit_that_fails_is_unknown_and_the_next_one_works() {
     let folder = Folder::new("commit");
     let mut storage = folder.open();
-    let order = |id| Transaction { thread_id: THREAD, epoch: 1, changes: vec![Change::PutRun(run(id))] };
-    put(&mut storage, 1, order(1).changes);
-    storage.connection.as_mut().unwrap().commit_hook(Some(|| true)).unwrap();
+    let order =
+        |id| Transaction::Thread { thread_id: THREAD, epoch: 1, changes: vec![Change::PutRun(run(id))] };
+    put(&mut storage, 1, vec![Change::PutRun(run(1))]);
+    storage.session.connection_mut().unwrap().commit_hook(Some(|| true)).unwrap();
     let answers = storage.write(vec![order(2), order(3)]);
     assert!(matches!(answers[..], [Err(Error::Unknown { .. }), Err(Error::Unknown { .. })]), "{answers:?}");
     let answers = storage.write(vec![order(2), order(3)]);
@@ -275,14 +276,18 @@ fn a_full_disk_fails_what_finds_no_room_and_nothing_else() {
     let first = checkpoint(1, None, &[("list", json!([1]).into())]);
     put(&mut storage, 1, vec![Change::Commit(first.clone())]);
     let pages = |storage: &SqliteStorage, pages: u32| {
-        let db = storage.connection.as_ref().unwrap();
+        let db = storage.session.connection().unwrap();
         db.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(())).unwrap();
     };
     pages(&storage, 30);
     let long = Shared::from(json!(["x".repeat(1 << 20)]));
     let second = checkpoint(2, Some(&made(&first)), &[("list", long)]);
     let order = |commit: &Commit| {
-        vec![Transaction { thread_id: THREAD, epoch: 1, changes: vec![Change::Commit(commit.clone())] }]
+        vec![Transaction::Thread {
+            thread_id: THREAD,
+            epoch: 1,
+            changes: vec![Change::Commit(commit.clone())],
+        }]
     };
     let answers = storage.write(order(&second));
     assert!(
@@ -290,7 +295,7 @@ fn a_full_disk_fails_what_finds_no_room_and_nothing_else() {
         "{answers:?}"
     );
     let newest = |storage: &mut SqliteStorage| {
-        storage.checkpoint(THREAD, &root(), Which::Newest).unwrap().unwrap().checkpoint
+        storage.read().checkpoint(THREAD, &root(), Which::Newest).unwrap().unwrap().checkpoint
     };
     assert_eq!(newest(&mut storage), made(&first));
     let small = checkpoint(2, Some(&made(&first)), &[("list", json!([1, 2]).into())]);

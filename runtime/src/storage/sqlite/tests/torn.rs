@@ -67,21 +67,21 @@ fn commits(database: &[u8], log: &[u8]) -> u128 {
     fs::write(copy.0.join(schema::FILE), database).unwrap();
     fs::write(copy.0.join("eddyline.db-wal"), log).unwrap();
     let mut storage = copy.open();
-    let history = storage.history(THREAD, &root(), None, 1000).unwrap();
+    let history = storage.read().history(THREAD, &root(), None, 1000).unwrap();
     let count = u128::try_from(history.len()).unwrap();
     for (saved, id) in history.iter().rev().zip(1..) {
         assert_eq!(saved.checkpoint.id, Uuid::from_u128(id));
         let list = saved.checkpoint.values["list"].json().as_array().unwrap();
         assert_eq!(u128::try_from(list.len()).unwrap(), id);
         assert_eq!(saved.writes.len(), usize::from(id < count), "the writes came with the next");
-        assert!(storage.run(THREAD, Uuid::from_u128(id)).unwrap().is_some());
+        assert!(storage.read().run(THREAD, Uuid::from_u128(id)).unwrap().is_some());
     }
-    assert!(storage.run(THREAD, Uuid::from_u128(count + 1)).unwrap().is_none());
-    let record = storage.thread(THREAD).unwrap();
+    assert!(storage.read().run(THREAD, Uuid::from_u128(count + 1)).unwrap().is_none());
+    let record = storage.read().thread(THREAD).unwrap();
     let values = record.and_then(|record| record.thread.values);
     let newest = history.first().map(|saved| saved.checkpoint.values.clone().into_iter().collect::<Object>());
     assert_eq!(values, newest);
-    let db = storage.connection.as_ref().unwrap();
+    let db = storage.session.connection().unwrap();
     let verdict: String = db.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
     assert_eq!(verdict, "ok");
     put(&mut storage, 1, vec![Change::PutRun(run(1000))]);

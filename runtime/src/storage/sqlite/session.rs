@@ -1,0 +1,162 @@
+//! A connection with what it remembers, and everything that is read by it.
+
+use eddyline_engine::checkpoint::Saved;
+use eddyline_engine::{Key, Which};
+use rusqlite::Connection;
+use uuid::Uuid;
+
+use super::commits::Commits;
+use super::error::{self, Fault};
+use super::heads::Heads;
+use super::names::Names;
+use super::{runs, threads};
+use crate::runs::{ListRuns, Run};
+use crate::storage::{Read, Result, StoredThread};
+
+/// How a connection is opened, the first time and after one broke.
+type Open = Box<dyn Fn() -> rusqlite::Result<Connection> + Send>;
+
+/// Who else uses the database beside a session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Company {
+    /// Nobody writes but this session: what it remembers stays true.
+    Alone,
+    /// Another writes: each read sees one moment, and remembers no heads of it.
+    Beside,
+}
+
+/// A connection to the database.
+pub(super) struct Session {
+    open: Open,
+    /// `None` until the first use, and after a failure that leaves open what state it is in.
+    connection: Option<Connection>,
+    company: Company,
+    names: Names,
+    heads: Heads,
+}
+
+impl Session {
+    /// That of the only writer.
+    pub(super) fn writer(
+        connection: Connection,
+        open: impl Fn() -> rusqlite::Result<Connection> + Send + 'static,
+    ) -> Self {
+        Self { connection: Some(connection), ..Self::new(Box::new(open), Company::Alone) }
+    }
+
+    /// One that reads beside the writer.
+    pub(super) fn reader(open: impl Fn() -> rusqlite::Result<Connection> + Send + 'static) -> Self {
+        Self::new(Box::new(open), Company::Beside)
+    }
+
+    fn new(open: Open, company: Company) -> Self {
+        Self { open, connection: None, company, names: Names::default(), heads: Heads::default() }
+    }
+
+    /// The connection, which is opened if need be, and what it remembers.
+    pub(super) fn parts(&mut self) -> rusqlite::Result<(&Connection, &mut Names, &mut Heads)> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => (self.open)()?,
+        };
+        Ok((self.connection.insert(connection), &mut self.names, &mut self.heads))
+    }
+
+    /// Closes the connection, and forgets what was remembered.
+    pub(super) fn close(&mut self) {
+        self.connection = None;
+        self.forget();
+    }
+
+    /// Forgets what was remembered: it may never have been stored.
+    pub(super) fn forget(&mut self) {
+        self.names = Names::default();
+        self.heads = Heads::default();
+    }
+
+    /// The connection, if one is open.
+    pub(super) fn connection(&self) -> Option<&Connection> {
+        self.connection.as_ref()
+    }
+
+    #[cfg(test)]
+    pub(super) fn connection_mut(&mut self) -> Option<&mut Connection> {
+        self.connection.as_mut()
+    }
+
+    /// Reads something at one moment.
+    fn look<T>(
+        &mut self,
+        read: impl FnOnce(&Connection, &mut Names, &mut Heads) -> error::Result<T>,
+    ) -> Result<T> {
+        let company = self.company;
+        let (db, names, heads) = self.parts().map_err(Fault::from)?;
+        if company == Company::Alone {
+            return Ok(read(db, names, heads)?);
+        }
+        *heads = Heads::default();
+        // It ends when it is dropped, after the read.
+        let moment = db.unchecked_transaction().map_err(Fault::from)?;
+        Ok(read(&moment, names, heads)?)
+    }
+
+    /// Reads something of a thread, if it is there.
+    fn look_at<T>(
+        &mut self,
+        thread_id: Uuid,
+        read: impl FnOnce(Commits<'_>) -> error::Result<T>,
+    ) -> Result<Option<T>> {
+        self.look(|db, names, heads| {
+            let Some((thread, _)) = threads::find(db, thread_id)? else { return Ok(None) };
+            Ok(Some(read(Commits { db, names, heads, thread })?))
+        })
+    }
+}
+
+impl Read for Session {
+    fn thread(&mut self, thread_id: Uuid) -> Result<Option<StoredThread>> {
+        self.look(|db, names, _| threads::get(db, names, thread_id))
+    }
+
+    fn run(&mut self, thread_id: Uuid, run_id: Uuid) -> Result<Option<Run>> {
+        let found =
+            self.look_at(thread_id, |commits| runs::get(commits.db, commits.thread, thread_id, run_id))?;
+        Ok(found.flatten())
+    }
+
+    fn runs(&mut self, request: ListRuns) -> Result<Option<Vec<Run>>> {
+        self.look_at(request.thread_id, |commits| runs::list(commits.db, commits.thread, request))
+    }
+
+    fn open_threads(&mut self) -> Result<Vec<Uuid>> {
+        self.look(|db, _, _| runs::open_threads(db))
+    }
+
+    fn open_runs(&mut self, thread_id: Uuid) -> Result<Vec<Run>> {
+        let found = self.look_at(thread_id, |commits| runs::open(commits.db, commits.thread, thread_id))?;
+        Ok(found.unwrap_or_default())
+    }
+
+    fn checkpoint(&mut self, thread_id: Uuid, ns: &Key, which: Which) -> Result<Option<Saved>> {
+        let found = self.look_at(thread_id, |mut commits| match which {
+            Which::Newest => {
+                let head = commits.newest(ns)?;
+                head.map(|head| commits.with_writes(&head)).transpose()
+            }
+            Which::Id(id) => commits.saved(ns, id),
+            Which::Before(id) => Ok(commits.history(ns, Some(id), 1)?.pop()),
+        })?;
+        Ok(found.flatten())
+    }
+
+    fn history(
+        &mut self,
+        thread_id: Uuid,
+        ns: &Key,
+        before: Option<Uuid>,
+        limit: usize,
+    ) -> Result<Vec<Saved>> {
+        let found = self.look_at(thread_id, |mut commits| commits.history(ns, before, limit))?;
+        Ok(found.unwrap_or_default())
+    }
+}
