@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use crate::fact::Failure;
+use crate::fact::{CheckpointFact, Failure};
 use crate::ids::Timestamp;
 use crate::value::{Key, Shared};
 
@@ -136,7 +136,7 @@ pub enum Outcome {
 /// Storage keeps all of it or nothing.
 /// A write whose `(task, index)` is stored already is kept as it was when `index` is not negative,
 /// and replaced when it is: a finished task's writes are final, its error and answers are not.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Commit {
     /// The graph level: empty for the root.
     pub ns: Key,
@@ -149,7 +149,7 @@ pub struct Commit {
 }
 
 /// A checkpoint to be stored.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct NewCheckpoint {
     /// The state; channels that did not change share their values with the one before.
     pub checkpoint: Arc<Checkpoint>,
@@ -157,4 +157,7 @@ pub struct NewCheckpoint {
     pub metadata: Metadata,
     /// The checkpoint that it follows.
     pub parent: Option<Uuid>,
+    /// The checkpoint as listeners are told of it once it is stored; `None` when nobody listens, or when they
+    /// were told before. For whoever keeps a record of how the thread stands.
+    pub shown: Option<Arc<CheckpointFact>>,
 }

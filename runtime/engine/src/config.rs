@@ -83,6 +83,9 @@ pub struct RunConfig {
     pub retry: bool,
     /// Refuse a resume that names a question which is not open, instead of asking again.
     pub strict_resume: bool,
+    /// The question that an answer is for which names none: if another is open by then, the run fails. `None` for
+    /// whichever is open.
+    pub answers: Option<Key>,
     /// Values by which callers configure nodes, as nodes and checkpoint events see them.
     pub configurable: Arc<Map<String, Value>>,
     /// The run's context: immutable, not part of the state.
@@ -114,6 +117,7 @@ impl RunConfig {
             checkpoint_map: Vec::new(),
             retry: false,
             strict_resume: false,
+            answers: None,
             configurable: Arc::default(),
             context: Shared::null(),
             metadata: Arc::default(),

@@ -166,6 +166,7 @@ impl Hand<'_> {
             checkpoint: Arc::new(cells.checkpoint(&self.graph.0, id, self.stamps.now())),
             metadata: Metadata { extra: self.extra.clone(), source, step, parents },
             parent,
+            shown: None,
         }
     }
 

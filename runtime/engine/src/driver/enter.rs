@@ -35,7 +35,8 @@ impl Level {
         if self.config.recursion_limit < 1 {
             return Err(RunError::value_error("recursion_limit must be at least 1"));
         }
-        let stance = self.load(&input).await?;
+        let mut input = input;
+        let stance = self.load(&mut input).await?;
         let limit = i64::try_from(self.config.recursion_limit).unwrap_or(i64::MAX / 2);
         self.stop = self.step + limit + 1;
         let command = match &input {
@@ -58,7 +59,9 @@ impl Level {
         }
     }
 
-    async fn load(&mut self, input: &RunInput) -> Result<Stance, RunError> {
+    /// Takes over what is stored. An earlier attempt at this very run may have taken the command in: what it made
+    /// of it stands, and the command is nothing then.
+    async fn load(&mut self, input: &mut RunInput) -> Result<Stance, RunError> {
         let root = self.ns.is_empty();
         let mapped = self.config.checkpoint_map.iter().find(|(ns, _)| *ns == self.ns).map(|(_, id)| *id);
         let addressed = if root { self.config.checkpoint_id.or(mapped) } else { mapped };
@@ -78,6 +81,9 @@ impl Level {
         self.parent = addressed;
         let loaded = saved.as_ref().map(|saved| (saved.metadata.clone(), saved.parent));
         let same_run = self.take(saved);
+        if root && same_run && matches!(input, RunInput::Command(_)) {
+            *input = RunInput::Nothing;
+        }
         let is_addressed = which != Which::Newest;
         let told = self.around.resuming;
         let by_itself = match input {
@@ -85,7 +91,7 @@ impl Level {
             RunInput::Value(_) => root && same_run,
         };
         let resuming = self.cells.is_used() && told.unwrap_or(by_itself);
-        let answers = matches!(input, RunInput::Command(command) if command.resume.is_some());
+        let answers = matches!(&*input, RunInput::Command(command) if command.resume.is_some());
         let own_ns_mapped = !root && mapped.is_some();
         let time_travel = is_addressed && (own_ns_mapped || !(answers || told == Some(true)));
         let made_by_hand = loaded
@@ -160,9 +166,17 @@ impl Level {
             return Err(RunError::runtime_error("Cannot use Command(resume=...) without checkpointer"));
         }
         let open = self.open_interrupts();
-        let strict = self.config.strict_resume && self.ns.is_empty() && !superseded;
+        // An attempt before this one may have answered some.
+        let strict = self.config.strict_resume && self.ns.is_empty() && !superseded && !self.config.retry;
         let map = answer.json().as_object().filter(|map| map.keys().all(|key| is_interrupt_id(key)));
         let Some(map) = map else {
+            if let Some(asked) = self.config.answers.as_deref()
+                && !open.iter().any(|open| open == asked)
+                && !self.config.retry
+                && !superseded
+            {
+                return Err(unknown_interrupt(asked));
+            }
             if open.len() > 1 {
                 let class = if strict { "UnknownInterruptError" } else { "RuntimeError" };
                 return Err(RunError::Invalid { class, message: AMBIGUOUS.to_owned() });
@@ -176,8 +190,7 @@ impl Level {
                 });
             }
             if let Some(unknown) = map.keys().filter(|id| !open.contains(id)).min() {
-                let message = format!("Unknown or already-consumed interrupt: {unknown}");
-                return Err(RunError::UnknownInterrupt { message });
+                return Err(unknown_interrupt(unknown));
             }
         }
         self.resume_map = Some(Arc::new(map.clone()));
@@ -197,7 +210,8 @@ impl Level {
         ids
     }
 
-    /// The rows of the null task with `writes` added: ordinary ones after those that were there.
+    /// The rows of the null task with `writes` added: ordinary ones after those that were there, unless an earlier
+    /// attempt added them.
     fn null_rows(&self, writes: &WriteList) -> Vec<PendingWrite> {
         let before = self.pending.iter().filter(|row| row.task == NULL_TASK && row.index >= 0);
         let mut rows: Vec<PendingWrite> = before.cloned().collect();
@@ -211,7 +225,13 @@ impl Level {
         };
         let (special, ordinary): (Vec<_>, Vec<_>) =
             writes.iter().partition(|(channel, _)| reserved::slot(channel).is_some());
-        for write in ordinary {
+        let there = rows.iter().rev().zip(ordinary.iter().rev());
+        let is_there = self.config.retry
+            && rows.len() >= ordinary.len()
+            && there
+                .into_iter()
+                .all(|(row, (channel, value))| row.channel == *channel && row.value == *value);
+        for write in ordinary.into_iter().filter(|_| !is_there) {
             rows.push(row(i32::try_from(rows.len()).unwrap_or(i32::MAX), write));
         }
         rows.extend(special.iter().map(|write| row(reserved::slot(&write.0).unwrap_or(-1), write)));
@@ -261,10 +281,9 @@ impl Level {
         let discarded =
             if self.cells.is_used() { self.planner().plan(&self.cells, false) } else { Vec::new() };
         self.apply_input(&discarded, &vec![(crate::command::START.into(), input)])?;
-        let (step, parent) = (self.step, self.parent);
         self.replaying = false;
         let (tasks, verdict) = self.advance(Source::Input, Vec::new(), &[]).await?;
-        self.tell_checkpoint(&tasks, self.metadata(Source::Input, step), parent, false).await;
+        self.tell_made().await;
         Ok((tasks, verdict))
     }
 
@@ -277,12 +296,11 @@ impl Level {
         if forks {
             self.pending.retain(|row| &*row.channel != reserved::INTERRUPT);
             self.replay_before = Some(self.head);
-            let (step, parent) = (self.step, self.parent);
             // A fork is the same state once more: what changed last is not known to it.
             Arc::make_mut(&mut self.cells).updated = None;
             let (tasks, verdict) = self.advance(Source::Fork, Vec::new(), &[]).await?;
             self.tell(|| Body::Values(self.output())).await;
-            self.tell_checkpoint(&tasks, self.metadata(Source::Fork, step), parent, false).await;
+            self.tell_made().await;
             return Ok((tasks, verdict));
         }
         let (metadata, parent) = match loaded {
@@ -295,7 +313,7 @@ impl Level {
         let tasks = self.planner().plan(&self.cells, false);
         let verdict = self.judge(&tasks, &[]);
         self.tell(|| Body::Values(self.output())).await;
-        self.tell_checkpoint(&tasks, metadata, parent, true).await;
+        self.tell_loaded(&tasks, &metadata, parent).await;
         Ok((tasks, verdict))
     }
 }
@@ -303,6 +321,10 @@ impl Level {
 const AMBIGUOUS: &str = "When there are multiple pending interrupts, you must specify the interrupt id when \
                          resuming. Docs: https://docs.langchain.com/oss/python/langgraph/interrupts#handling-\
                          multiple-interrupts.";
+
+fn unknown_interrupt(id: &str) -> RunError {
+    RunError::UnknownInterrupt { message: format!("Unknown or already-consumed interrupt: {id}") }
+}
 
 fn is_interrupt_id(key: &str) -> bool {
     key.len() == 32 && key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))

@@ -52,6 +52,8 @@ pub(super) struct Level {
     pub(super) replay_before: Option<Uuid>,
     /// Stored writes of finished tasks are not taken back.
     pub(super) replaying: bool,
+    /// The newest checkpoint that this level made, as listeners are told of it.
+    shown: Option<Arc<CheckpointFact>>,
 }
 
 /// What the graph around this one says; nothing at the root.
@@ -143,6 +145,7 @@ impl Level {
             resuming: None,
             replay_before: None,
             replaying: false,
+            shown: None,
             graph,
             config,
             host,
@@ -253,7 +256,9 @@ impl Level {
             let metadata = self.metadata(source, step);
             let checkpoint = self.cells.checkpoint(self.program(), self.head, self.host.now());
             let parent = self.parent.replace(self.head);
-            let new = NewCheckpoint { checkpoint: Arc::new(checkpoint), metadata, parent };
+            self.shown = self.show(&tasks, &metadata, parent, false);
+            let shown = self.shown.clone();
+            let new = NewCheckpoint { checkpoint: Arc::new(checkpoint), metadata, parent, shown };
             // Only the root knows that a run is over; a level within it merely ends.
             self.saver.save(base, writes, Some(new), verdict.outcome()).await?;
         }
@@ -294,29 +299,39 @@ impl Level {
         nodes.any(|node| breakpoints.includes(&node.name)) && self.cells.moved_since_resume()
     }
 
-    /// Tells listeners of the newest checkpoint and of the tasks that it leads to.
-    pub(super) async fn tell_checkpoint(
+    /// The newest checkpoint and the tasks that it leads to, as listeners are told of them, if there are any.
+    fn show(
         &self,
         tasks: &[Planned],
-        metadata: Metadata,
+        metadata: &Metadata,
         parent: Option<Uuid>,
         loaded: bool,
-    ) {
-        if !self.saver.keeps() {
-            return;
-        }
-        self.tell(|| {
-            let tasks = tasks.iter().map(|task| super::note(self.program(), &self.ns, task, &self.pending));
-            Body::Checkpoint(Arc::new(CheckpointFact {
+    ) -> Option<Arc<CheckpointFact>> {
+        let tasks = || tasks.iter().map(|task| super::note(self.program(), &self.ns, task, &self.pending));
+        (self.saver.keeps() && self.host.interest().facts).then(|| {
+            Arc::new(CheckpointFact {
                 id: self.head,
                 parent,
                 loaded,
-                metadata,
+                metadata: metadata.clone(),
                 values: self.cells.read(self.program(), &self.program().state_keys),
-                tasks: tasks.collect(),
-            }))
+                tasks: tasks().collect(),
+            })
         })
-        .await;
+    }
+
+    /// Tells listeners of the checkpoint that was made last.
+    pub(super) async fn tell_made(&mut self) {
+        if let Some(shown) = self.shown.take() {
+            self.tell(|| Body::Checkpoint(shown)).await;
+        }
+    }
+
+    /// Tells listeners of the checkpoint that was loaded, and of the tasks that it leads to.
+    pub(super) async fn tell_loaded(&self, tasks: &[Planned], metadata: &Metadata, parent: Option<Uuid>) {
+        if let Some(shown) = self.show(tasks, metadata, parent, true) {
+            self.tell(|| Body::Checkpoint(shown)).await;
+        }
     }
 
     /// Tells listeners something, if there are any.

@@ -147,6 +147,15 @@ pub(crate) fn call(call: Call) -> BoxFuture<'static, Result<Object, NodeError>> 
     .boxed()
 }
 
+/// How things stand after an error.
+pub(crate) fn outcome_of(error: &RunError) -> Outcome {
+    match error {
+        // It was asked to stop, and can go on.
+        RunError::Drained { .. } => Outcome::Continue,
+        error => Outcome::Failed(error.failure()),
+    }
+}
+
 /// How one graph level ended.
 pub(crate) struct LevelEnd {
     pub(crate) outcome: Outcome,
@@ -160,7 +169,7 @@ pub(crate) struct LevelEnd {
 impl LevelEnd {
     fn failed(error: RunError) -> Self {
         Self {
-            outcome: Outcome::Failed(error.failure()),
+            outcome: outcome_of(&error),
             values: Object::default(),
             interrupts: Vec::new(),
             error: Some(error),

@@ -69,7 +69,8 @@ impl Saver {
     fn hold(&mut self, writes: Vec<PendingWrite>, checkpoint: Option<NewCheckpoint>) {
         if let Some(checkpoint) = checkpoint {
             self.held_writes.clear();
-            self.held = Some(NewCheckpoint { parent: self.started_from, ..checkpoint });
+            // Listeners hear of it now, as nothing is promised before the end.
+            self.held = Some(NewCheckpoint { parent: self.started_from, shown: None, ..checkpoint });
         } else {
             self.held_writes.extend(writes);
         }

@@ -7,10 +7,10 @@ use futures_util::future::{BoxFuture, Either, select};
 use futures_util::stream::FuturesUnordered;
 use serde_json::{Value, json};
 
-use super::LevelEnv;
 use super::attempts::Attempts;
 use super::level::{Level, Verdict};
 use super::slot::{Shown, Slot};
+use super::{LevelEnv, outcome_of};
 use crate::checkpoint::{Outcome, PendingWrite, Source};
 use crate::command::{AnyCommand, Interrupt};
 use crate::error::{Kind, NodeError, RunError};
@@ -264,7 +264,7 @@ impl Level {
     async fn conclude(&mut self, slots: Vec<Slot>, gathered: Gathered) -> Result<StepEnd, RunError> {
         let Gathered { unsaved, waiting, paused, failed, command } = gathered;
         if let Some(error) = failed {
-            self.saver.save(self.head, unsaved, None, Outcome::Failed(error.failure())).await?;
+            self.saver.save(self.head, unsaved, None, outcome_of(&error)).await?;
             return Err(error);
         }
         if let Some(command) = command {
@@ -282,18 +282,17 @@ impl Level {
         let changed = match self.apply(&slots) {
             Ok(changed) => changed,
             Err(error) => {
-                self.saver.save(self.head, unsaved, None, Outcome::Failed(error.failure())).await?;
+                self.saver.save(self.head, unsaved, None, outcome_of(&error)).await?;
                 return Err(error);
             }
         };
         let ran: Vec<usize> = slots.iter().map(|slot| slot.task.node).collect();
-        let (step, parent) = (self.step, self.parent);
         self.replaying = false;
         let (tasks, verdict) = self.advance(Source::Loop, unsaved, &ran).await?;
         if changed {
             self.tell(|| Body::Values(self.output())).await;
         }
-        self.tell_checkpoint(&tasks, self.metadata(Source::Loop, step), parent, false).await;
+        self.tell_made().await;
         Ok(StepEnd::Next(tasks, verdict))
     }
 
