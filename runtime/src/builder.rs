@@ -9,7 +9,7 @@ use eddyline_engine::Graph;
 use eddyline_engine::local::MemoryStore;
 use eddyline_engine::model::ChatModel;
 use eddyline_engine::store::Store;
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 
 use crate::assistants::Registry;
 use crate::clock::{Clock, SystemClock};
@@ -146,9 +146,10 @@ impl Builder {
         });
         let Self { options, models, .. } = self;
         let cache = NodeCache::new(options.cached_tasks);
+        let places = Arc::new(Semaphore::new(options.runs.max(1)));
         let cut_off = AtomicBool::new(false);
         let environment =
-            Environment { options, clock, ids, registry, models, store, cache, node_pool, cut_off };
+            Environment { options, clock, ids, registry, models, store, cache, places, node_pool, cut_off };
         Ok((environment, storage))
     }
 }

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicBool;
 use eddyline_engine::ids::Timestamp;
 use eddyline_engine::model::ChatModel;
 use eddyline_engine::store::Store;
+use tokio::sync::Semaphore;
 
 use crate::assistants::Registry;
 use crate::clock::Clock;
@@ -24,6 +25,8 @@ pub(crate) struct Environment {
     pub(crate) models: HashMap<String, Arc<dyn ChatModel>>,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) cache: NodeCache,
+    /// A permit for each run that may be under way.
+    pub(crate) places: Arc<Semaphore>,
     /// Where node futures run.
     pub(crate) node_pool: tokio::runtime::Handle,
     /// True once the runtime ends at once. Runs then die with their arbiters, which is no failure of theirs:

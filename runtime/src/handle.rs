@@ -17,7 +17,7 @@ use crate::messages::{
     SubmitRun, ThreadOrder,
 };
 use crate::pool;
-use crate::runs::{CancelRun, IfNotExists, ListRuns, Listen, OnCompletion, Run, StartRun};
+use crate::runs::{CancelRun, CancelRuns, IfNotExists, ListRuns, Listen, OnCompletion, Run, StartRun};
 use crate::state::read::{Reader, Source};
 use crate::state::{CheckpointAddress, ReadHistory, ReadState, ThreadState, UpdateState};
 use crate::storage::{self, Read};
@@ -128,6 +128,15 @@ impl Handle {
         found.ok_or(Error::RunNotFound { run_id })
     }
 
+    /// The run of this id, on whichever thread it is. Fails with [`Error::RunNotFound`].
+    pub async fn find_run(&self, run_id: Uuid) -> Result<Run, Error> {
+        let find = move |storage: &mut dyn Read| match storage.thread_of(run_id)? {
+            Some(thread_id) => storage.run(thread_id, run_id),
+            None => Ok(None),
+        };
+        self.read(find).await?.ok_or(Error::RunNotFound { run_id })
+    }
+
     /// The runs of a thread, newest first. Fails with [`Error::ThreadNotFound`].
     pub async fn runs(&self, request: ListRuns) -> Result<Vec<Run>, Error> {
         let thread_id = request.thread_id;
@@ -154,6 +163,23 @@ impl Handle {
     /// [`Error::NothingToCancel`] when the run is over already, or unknown.
     pub async fn cancel(&self, request: CancelRun) -> Result<(), Error> {
         self.order(request.thread_id, |reply| Cancel { request, reply }).await
+    }
+
+    /// Stops several runs, each as [`cancel`](Self::cancel) does, and does not wait for them. Those that are over by
+    /// themselves meanwhile are left out. Answers how many were stopped.
+    pub async fn cancel_runs(&self, request: CancelRuns) -> Result<usize, Error> {
+        let CancelRuns { which, action, reason } = request;
+        let runs = self.read(move |storage| which.find(storage)).await?;
+        let mut stopped = 0;
+        for (thread_id, run_id) in runs {
+            let request = CancelRun { thread_id, run_id, action, reason: reason.clone(), wait: false };
+            match self.cancel(request).await {
+                Ok(()) => stopped += 1,
+                Err(Error::NothingToCancel { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(stopped)
     }
 
     /// Deletes a run and the checkpoints that it made; one that is under way or waits is cancelled first. The

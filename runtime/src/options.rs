@@ -30,6 +30,10 @@ pub struct Options {
     pub batch_facts: usize,
     /// Runs that may wait for their turn on one thread; the next is refused. Default: 256.
     pub waiting_runs: usize,
+    /// Runs under way at once, over all threads; the next waits for its turn. Default: 1,024.
+    pub runs: usize,
+    /// How long one attempt at a run may take; then it ends as timed out. Default: a day.
+    pub run_timeout: Duration,
     /// Requests under way at once; the next waits. Default: 4,096.
     pub requests: usize,
     /// Writes that storage stores together at most. Default: 64.
@@ -56,6 +60,8 @@ impl Default for Options {
             run_channel: 64,
             batch_facts: 256,
             waiting_runs: 256,
+            runs: 1024,
+            run_timeout: Duration::from_hours(24),
             requests: 4096,
             storage_batch: 64,
             storage_readers: 2,

@@ -29,6 +29,6 @@ pub(crate) async fn wake_threads(inner: Inner) {
             return;
         }
         // Bounded by the permits.
-        inner.supervisor(thread_id).do_send(Forward { thread_id, message: Resume { permit } });
+        inner.supervisor(thread_id).do_send(Forward { thread_id, message: Resume { permit: Some(permit) } });
     }
 }

@@ -3,10 +3,44 @@
 //! Only facts of the root count: what a nested graph holds is part of a task.
 
 use eddyline_engine::Object;
-use eddyline_engine::fact::{Body, Fact, TaskEnd};
+use eddyline_engine::checkpoint::Commit;
+use eddyline_engine::fact::{Body, CheckpointFact, Fact, TaskEnd, TaskNote};
+use eddyline_engine::snapshot::Snapshot;
 use uuid::Uuid;
 
 use crate::threads::Interrupts;
+
+/// How a thread stands as its run tells it, and as it is stored: the one is ahead of the other.
+#[derive(Debug, Default)]
+pub(crate) struct Standings {
+    told: Standing,
+    stored: Standing,
+}
+
+impl Standings {
+    pub(crate) fn see(&mut self, fact: &Fact) {
+        self.told.see(fact);
+        let is_stored = matches!(&fact.body, Body::Checkpoint(checkpoint) if checkpoint.loaded);
+        if fact.ns.is_empty() && is_stored {
+            self.stored = self.told.clone();
+        }
+    }
+
+    /// How things stand once a commit of the root, made now, is stored.
+    pub(crate) fn after(&self, commit: &Commit) -> Standing {
+        let shown = commit.checkpoint.as_ref().and_then(|new| new.shown.as_deref());
+        shown.map_or_else(|| self.told.clone(), Standing::of_checkpoint)
+    }
+
+    /// A commit is stored, after which things stand so.
+    pub(crate) fn is_stored(&mut self, standing: Standing) {
+        self.stored = standing;
+    }
+
+    pub(crate) fn stored(&self) -> &Standing {
+        &self.stored
+    }
+}
 
 /// The state of the newest checkpoint, and what the tasks that follow it ask.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -24,14 +58,27 @@ impl Standing {
             return;
         }
         match &fact.body {
-            Body::Checkpoint(checkpoint) => {
-                let asking = checkpoint.tasks.iter().filter(|task| !task.interrupts.is_empty());
-                self.values = Some(checkpoint.values.clone());
-                self.interrupts = asking.map(|task| (task.id, task.interrupts.clone())).collect();
-                self.tasks = checkpoint.tasks.iter().map(|task| task.id).collect();
-            }
+            Body::Checkpoint(checkpoint) => *self = Self::of_checkpoint(checkpoint),
             Body::TaskFinished(end) | Body::TaskRestored(end) => self.task_ended(end),
             _ => {}
+        }
+    }
+
+    /// How a thread stands of which no more is known than what is stored.
+    pub(crate) fn of_snapshot(snapshot: &Snapshot) -> Self {
+        Self::at(&snapshot.values, snapshot.tasks.iter().map(|task| &task.note))
+    }
+
+    fn of_checkpoint(checkpoint: &CheckpointFact) -> Self {
+        Self::at(&checkpoint.values, checkpoint.tasks.iter())
+    }
+
+    fn at<'a>(values: &Object, tasks: impl Iterator<Item = &'a TaskNote> + Clone) -> Self {
+        let asking = tasks.clone().filter(|task| !task.interrupts.is_empty());
+        Self {
+            values: Some(values.clone()),
+            interrupts: asking.map(|task| (task.id, task.interrupts.clone())).collect(),
+            tasks: tasks.map(|task| task.id).collect(),
         }
     }
 
@@ -62,7 +109,7 @@ mod tests {
 
     use eddyline_engine::Interrupt;
     use eddyline_engine::checkpoint::{Metadata, Source};
-    use eddyline_engine::fact::{CheckpointFact, TaskInfo, TaskNote, TaskPath};
+    use eddyline_engine::fact::{TaskInfo, TaskPath};
     use eddyline_engine::ids::Timestamp;
     use serde_json::json;
 

@@ -171,7 +171,11 @@ async fn the_next_run_begins_when_the_cancelled_one_has_let_go() {
     let (next, next_events) = begin(&handle, thread_id, "quick").await;
     at_work(&mut events).await;
     handle.cancel(cancel(&run, CancelAction::Interrupt, false)).await.unwrap();
-    assert_eq!(record(&handle, &run).await.1, Some(RunStatus::Interrupted), "at once");
+    assert_eq!(
+        record(&handle, &run).await.1,
+        Some(RunStatus::Cancelling(CancelAction::Interrupt)),
+        "at once"
+    );
     ends_well(next_events).await;
     let (thread, status) = record(&handle, &next).await;
     assert_eq!((thread.status, status), (ThreadStatus::Idle, Some(RunStatus::Success)));

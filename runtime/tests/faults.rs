@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use eddyline_engine::checkpoint::Outcome;
 use eddyline_engine::config::Durability;
 use eddyline_engine::fact::Body;
 use eddyline_engine::node::Placement;
@@ -59,6 +60,8 @@ struct Plan {
     refuse_commits: AtomicBool,
     refuse_ends: AtomicBool,
     stored: Mutex<HashSet<Uuid>>,
+    /// How the run and its thread stand after each commit that says that a run is over.
+    ends: Mutex<Vec<(Option<RunStatus>, Option<ThreadStatus>)>>,
 }
 
 impl Plan {
@@ -75,13 +78,22 @@ impl Plan {
     fn note(&self, transaction: &Transaction) {
         let Transaction::Thread { changes, .. } = transaction;
         for change in changes {
-            if let Change::Commit(commit) = change
-                && let Some(new) = &commit.checkpoint
-            {
+            let Change::Commit(commit) = change else { continue };
+            if let Some(new) = &commit.checkpoint {
                 self.stored.lock().unwrap().insert(new.checkpoint.id);
+            }
+            if commit.outcome != Outcome::Continue {
+                self.ends.lock().unwrap().push(standing(changes));
             }
         }
     }
+}
+
+fn standing(changes: &[Change]) -> (Option<RunStatus>, Option<ThreadStatus>) {
+    let run = |change: &Change| if let Change::PutRun(run) = change { Some(run.status) } else { None };
+    let thread =
+        |change: &Change| if let Change::PutThread(thread) = change { Some(thread.status) } else { None };
+    (changes.iter().find_map(run), changes.iter().find_map(thread))
 }
 
 impl Storage for Faulty {
@@ -165,6 +177,20 @@ async fn nobody_hears_of_a_checkpoint_that_is_not_stored() {
 }
 
 #[tokio::test]
+async fn a_run_ends_in_the_transaction_of_its_last_commit() {
+    for durability in [Durability::Sync, Durability::Async, Durability::Exit] {
+        let (runtime, plan) = runtime(Plan::default(), Options::default());
+        let handle = runtime.handle();
+        let thread_id = thread(&handle).await;
+        let (_, mut events) = start(&handle, thread_id, durability).await;
+        assert_eq!(failure(&bodies(&mut events).await), None);
+        let ends = plan.ends.lock().unwrap().clone();
+        assert_eq!(ends, [(Some(RunStatus::Success), Some(ThreadStatus::Idle))], "{durability:?}");
+        runtime.shutdown().await;
+    }
+}
+
+#[tokio::test]
 async fn a_commit_that_fails_fails_the_run() {
     let (runtime, plan) = runtime(Plan::default(), Options::default());
     let handle = runtime.handle();
@@ -185,13 +211,13 @@ async fn a_commit_that_fails_fails_the_run() {
 }
 
 #[tokio::test]
-async fn a_thread_whose_end_is_not_stored_begins_again() {
+async fn an_end_that_is_not_stored_is_told_and_stored_later() {
     let (runtime, plan) = runtime(Plan::default(), Options::default());
     let handle = runtime.handle();
     let thread_id = thread(&handle).await;
     plan.refuse_ends.store(true, Ordering::SeqCst);
     let (_, mut events) = start(&handle, thread_id, Durability::Async).await;
-    assert_eq!(failure(&bodies(&mut events).await), Some("RuntimeError"));
+    assert_eq!(failure(&bodies(&mut events).await), Some("StorageError"));
     assert_eq!(handle.thread(thread_id).await.unwrap().status, ThreadStatus::Busy, "as it is stored");
 
     plan.refuse_ends.store(false, Ordering::SeqCst);

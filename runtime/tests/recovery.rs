@@ -14,8 +14,8 @@ use eddyline_engine::fact::Body;
 use eddyline_engine::prelude::*;
 use eddyline_runtime::storage::{Change, SqliteStorage, Storage, Transaction};
 use eddyline_runtime::{
-    Begin, CreateThread, Delivery, Error, Handle, Listen, OnCompletion, Options, Run, RunStatus, Runtime,
-    StartError, StartRun, ThreadStatus,
+    Begin, CancelAction, CancelRun, CreateThread, Delivery, Error, Handle, Listen, OnCompletion, Options,
+    Run, RunStatus, Runtime, StartError, StartRun, ThreadStatus,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -272,5 +272,96 @@ async fn a_temporary_thread_that_was_left_over_goes() {
     let handle = runtime.handle();
     until(async || matches!(handle.thread(run.thread_id).await, Err(Error::ThreadNotFound { .. }))).await;
     assert_eq!(world.second.load(Ordering::SeqCst), 1);
+    runtime.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_run_that_was_being_stopped_does_not_go_on() {
+    for action in [CancelAction::Interrupt, CancelAction::Rollback] {
+        let (folder, world) = (Folder::new("stopped"), Arc::<World>::default());
+        let runtime = start(&folder.0, "work", &world);
+        let handle = runtime.handle();
+        let thread_id = new_thread(&handle).await;
+        let (run, _) = handle.start_run(request(thread_id, "in")).await.unwrap();
+        begun(&world, 1).await;
+        let reason = "enough".to_owned();
+        let stop = CancelRun { thread_id, run_id: run.run_id, action, reason, wait: false };
+        handle.cancel(stop).await.unwrap();
+        drop(runtime);
+
+        world.open.store(true, Ordering::SeqCst);
+        let runtime = start(&folder.0, "work", &world);
+        let handle = runtime.handle();
+        until(async || handle.thread(thread_id).await.unwrap().status != ThreadStatus::Busy).await;
+        let found = handle.run(thread_id, run.run_id).await.ok().map(|run| run.status);
+        let thread = handle.thread(thread_id).await.unwrap();
+        if action == CancelAction::Interrupt {
+            assert_eq!((found, thread.status), (Some(RunStatus::Interrupted), ThreadStatus::Interrupted));
+            assert_eq!(thread.values.unwrap().to_json()["done"], json!(["in", "first"]));
+        } else {
+            assert_eq!((found, thread.status), (None, ThreadStatus::Idle));
+        }
+        assert_eq!(world.second.load(Ordering::SeqCst), 1, "nothing ran again");
+        runtime.shutdown().await;
+    }
+}
+
+/// Asks, hangs until the world is open, and asks again.
+fn asking(world: &Arc<World>) -> CompiledGraph<Work> {
+    let two = Arc::clone(world);
+    let hang = move |_: Work| {
+        let world = Arc::clone(&two);
+        async move {
+            world.second.fetch_add(1, Ordering::SeqCst);
+            while !world.open.load(Ordering::SeqCst) {
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+            Work::update()
+        }
+    };
+    async fn ask(_: Work, ctx: NodeContext) -> Result<Update<Work>, NodeError> {
+        let answer: String = ctx.interrupt("?")?;
+        Ok(Work::update().done([answer]))
+    }
+    StateGraph::<Work>::new()
+        .node("one", ask)
+        .node("hang", hang)
+        .node("two", ask)
+        .edge(START, "one")
+        .edge("one", "hang")
+        .edge("hang", "two")
+        .compile()
+        .unwrap()
+}
+
+#[tokio::test]
+async fn an_answer_is_not_given_twice() {
+    let (folder, world) = (Folder::new("answers"), Arc::<World>::default());
+    let open = || loop {
+        match Runtime::builder().graph("work", asking(&world)).data_dir(&folder.0).start() {
+            Ok(runtime) => return runtime,
+            Err(StartError::DataFolder(_)) => std::thread::sleep(Duration::from_millis(2)),
+            Err(error) => panic!("{error:?}"),
+        }
+    };
+    let runtime = open();
+    let handle = runtime.handle();
+    let thread_id = new_thread(&handle).await;
+    let (run, _) = handle.start_run(request(thread_id, "in")).await.unwrap();
+    ended(&handle, &run).await;
+    let command = Some(json!({"resume": "yes", "update": {"done": ["said"]}}));
+    let resume = StartRun { input: None, command, ..request(thread_id, "") };
+    let (run, _) = handle.start_run(resume).await.unwrap();
+    begun(&world, 1).await;
+    drop(runtime);
+
+    world.open.store(true, Ordering::SeqCst);
+    let runtime = open();
+    let handle = runtime.handle();
+    let run = ended(&handle, &run).await;
+    let thread = handle.thread(thread_id).await.unwrap();
+    assert_eq!((run.status, run.attempt, thread.status), (RunStatus::Success, 2, ThreadStatus::Interrupted));
+    assert_eq!(thread.interrupts.len(), 1, "the second question is open");
+    assert_eq!(said(&handle, thread_id).await, json!(["in", "said", "yes"]));
     runtime.shutdown().await;
 }

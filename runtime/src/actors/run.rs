@@ -3,23 +3,22 @@
 //! Reducers and routes are user code and run here, so a panic that the driver does not catch ends this actor and
 //! nothing else: the thread still has the last commit, and hears of the death.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use actix::fut::wrap_future;
 use actix::{Actor, ActorContext, ActorFutureExt, AsyncContext, Context, Handler, SpawnHandle, WeakAddr};
 use eddyline_engine::checkpoint::Outcome;
-use eddyline_engine::config::Durability;
 use eddyline_engine::fact::{Body, Fact};
 use eddyline_engine::{Finished, Graph, Host, RunConfig, RunError, drive};
 
+use crate::actors::run_host::lock;
 use crate::actors::tasks::Tasks;
-use crate::actors::thread::died;
 use crate::actors::{NodeActor, RunHost, ThreadActor};
 use crate::configuration;
 use crate::environment::Environment;
 use crate::messages::{CancelTasks, CutOff, RunEnd, RunOver, StartAttempt};
 use crate::runs::Run;
-use crate::standing::Standing;
+use crate::standing::Standings;
 use crate::stream::demand::Demand;
 use crate::stream::feed::FactSender;
 
@@ -41,12 +40,10 @@ pub(crate) struct Launch {
 /// One attempt at a run.
 pub(crate) struct RunActor {
     launch: Launch,
-    standing: Arc<Mutex<Standing>>,
+    standings: Arc<Mutex<Standings>>,
     /// The driver, until it has ended or is cancelled.
     course: Option<SpawnHandle>,
     tasks: Tasks,
-    /// True when the driver came to its end.
-    has_finished: bool,
     /// How it ended, as the thread will be told.
     end: RunEnd,
 }
@@ -54,18 +51,11 @@ pub(crate) struct RunActor {
 impl RunActor {
     pub(crate) fn new(launch: Launch) -> Self {
         // Until the driver says better, any end of this actor is a death.
-        Self {
-            launch,
-            standing: Arc::default(),
-            course: None,
-            tasks: Tasks::new(),
-            has_finished: false,
-            end: died(),
-        }
+        Self { launch, standings: Arc::default(), course: None, tasks: Tasks::new(), end: RunEnd::Died }
     }
 
     fn host(&self, ctx: &mut Context<Self>) -> Arc<dyn Host> {
-        Arc::new(RunHost::new(&self.launch, ctx.address().downgrade(), Arc::clone(&self.standing)))
+        Arc::new(RunHost::new(&self.launch, ctx.address().downgrade(), Arc::clone(&self.standings)))
     }
 
     /// Drives the graph to its end, in this actor's context.
@@ -83,7 +73,6 @@ impl RunActor {
             driver.await
         };
         let course = ctx.spawn(wrap_future::<_, Self>(course).map(|finished, run, ctx| {
-            run.has_finished = true;
             run.end = end_of(&finished);
             ctx.stop();
         }));
@@ -112,10 +101,7 @@ impl Actor for RunActor {
 
     /// Also after a panic, so that the thread always hears how it ended.
     fn stopped(&mut self, _: &mut Self::Context) {
-        // Progress that was held back for the end is not stored if it never came.
-        let kept = self.has_finished || self.launch.run.kwargs.durability != Durability::Exit;
-        let standing = self.standing.lock().unwrap_or_else(PoisonError::into_inner);
-        let standing = if kept { standing.clone() } else { Standing::default() };
+        let standing = lock(&self.standings).stored().clone();
         let over = RunOver { run_id: self.launch.run.run_id, end: self.end.clone(), standing };
         if let Some(thread) = self.launch.thread.upgrade() {
             thread.do_send(over);

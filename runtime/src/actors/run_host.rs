@@ -3,17 +3,17 @@
 //! Lives in the run's future and in every node's context, on any OS thread; so it holds addresses and shared
 //! counters, and no actor's state.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use actix::WeakAddr;
-use eddyline_engine::checkpoint::{Commit, Saved};
+use eddyline_engine::checkpoint::{Commit, Outcome, Saved};
 use eddyline_engine::fact::{Fact, Interest};
 use eddyline_engine::ids::Timestamp;
 use eddyline_engine::model::ChatModel;
 use eddyline_engine::node::{Attempt, AttemptEnd, Placement};
 use eddyline_engine::store::Store;
-use eddyline_engine::{CacheKey, Host, Key, Shared, StorageError, Which};
+use eddyline_engine::{CacheKey, Host, Key, RunError, Shared, StorageError, Which};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
 use tokio::sync::oneshot;
@@ -21,9 +21,9 @@ use uuid::Uuid;
 
 use crate::actors::{Launch, RunActor, ThreadActor};
 use crate::environment::Environment;
-use crate::messages::{Answer, Look, StartAttempt, StoreCommit};
+use crate::messages::{Answer, Look, RunEnd, RunOver, StartAttempt, StoreCommit};
 use crate::runs::StreamMode;
-use crate::standing::Standing;
+use crate::standing::Standings;
 use crate::stream::demand::Demand;
 use crate::stream::feed::FactSender;
 
@@ -43,11 +43,13 @@ pub(crate) struct RunHost {
     draining: Arc<OnceLock<String>>,
     /// Nested graphs tell facts on the node pool while the root tells its own, so this one is behind a lock;
     /// it is held for a few assignments.
-    standing: Arc<Mutex<Standing>>,
+    standings: Arc<Mutex<Standings>>,
+    run_id: Uuid,
+    recursion_limit: u64,
 }
 
 impl RunHost {
-    pub(crate) fn new(launch: &Launch, run: WeakAddr<RunActor>, standing: Arc<Mutex<Standing>>) -> Self {
+    pub(crate) fn new(launch: &Launch, run: WeakAddr<RunActor>, standings: Arc<Mutex<Standings>>) -> Self {
         let kwargs = &launch.run.kwargs;
         let tokens = kwargs.stream_modes.iter().copied().any(StreamMode::shows_tokens);
         // The state of a thread is read off the facts, so a run on a lasting thread tells them all.
@@ -63,8 +65,45 @@ impl RunHost {
             keeps: launch.config.checkpoints,
             epoch: launch.epoch,
             draining: Arc::clone(&launch.draining),
-            standing,
+            standings,
+            run_id: launch.run.run_id,
+            recursion_limit: launch.config.recursion_limit,
         }
+    }
+
+    /// How the run ends with a commit of the root, if it does.
+    fn end_of(&self, commit: &Commit) -> Option<RunEnd> {
+        match &commit.outcome {
+            Outcome::Continue => None,
+            Outcome::Done => Some(RunEnd::Done),
+            Outcome::Interrupted => Some(RunEnd::Paused),
+            Outcome::Failed(failure) => Some(RunEnd::Failed(failure.clone())),
+            Outcome::OutOfSteps => {
+                Some(RunEnd::Failed(RunError::Recursion { limit: self.recursion_limit }.failure()))
+            }
+        }
+    }
+
+    /// The commit as an order to the thread, and the wait for its answer.
+    fn order(&self, commit: Commit) -> (StoreCommit, oneshot::Receiver<Result<(), StorageError>>) {
+        let (reply, stored) = oneshot::channel();
+        let ticket = self.facts.commit();
+        // Only the root knows how the thread stands.
+        let after = commit.ns.is_empty().then(|| lock(&self.standings).after(&commit));
+        let over = after.as_ref().and_then(|standing| {
+            let (end, standing) = (self.end_of(&commit)?, standing.clone());
+            Some(Box::new(RunOver { run_id: self.run_id, end, standing }))
+        });
+        let standings = Arc::clone(&self.standings);
+        let answer = Answer::new(move |result| {
+            if let (Ok(()), Some(standing)) = (&result, after) {
+                lock(&standings).is_stored(standing);
+            }
+            ticket.answer(result.is_ok());
+            // The driver may have stopped waiting; the facts have heard.
+            let _ = reply.send(result);
+        });
+        (StoreCommit { epoch: self.epoch, commit, over, answer }, stored)
     }
 
     /// The run is gone, so the attempt goes nowhere; dropping the answer's sender says so.
@@ -112,16 +151,10 @@ impl Host for RunHost {
         if !self.keeps {
             return ready(Ok(())).boxed();
         }
-        let (reply, stored) = oneshot::channel();
-        let ticket = self.facts.commit();
-        let answer = Answer::new(move |result| {
-            ticket.answer(result.is_ok());
-            // The driver may have stopped waiting; the facts have heard.
-            let _ = reply.send(result);
-        });
+        let (order, stored) = self.order(commit);
         if let Some(thread) = self.thread.upgrade() {
             // Bounded: a run has two unanswered commits at most.
-            thread.do_send(StoreCommit { epoch: self.epoch, commit, answer });
+            thread.do_send(order);
         }
         stored.map(|stored| stored.unwrap_or_else(|_| Err(unanswered()))).boxed()
     }
@@ -147,7 +180,7 @@ impl Host for RunHost {
     }
 
     fn emit(&self, fact: Fact) -> BoxFuture<'static, ()> {
-        self.standing.lock().unwrap_or_else(PoisonError::into_inner).see(&fact);
+        lock(&self.standings).see(&fact);
         self.facts.send(fact)
     }
 
@@ -170,6 +203,11 @@ impl Host for RunHost {
     fn cache(&self, key: CacheKey, writes: Shared, keep: Option<Duration>) {
         self.environment.cache.put(key, writes, keep, self.now());
     }
+}
+
+/// What it guards is whole at every moment, so a panic elsewhere spoils nothing.
+pub(super) fn lock(standings: &Mutex<Standings>) -> MutexGuard<'_, Standings> {
+    standings.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn unanswered() -> StorageError {

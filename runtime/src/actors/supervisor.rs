@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use tokio::sync::oneshot;
@@ -9,7 +11,12 @@ use uuid::Uuid;
 
 use crate::actors::{StorageActor, ThreadActor};
 use crate::environment::Environment;
-use crate::messages::{CutOff, Drain, FallAsleep, Forward, Sleepy, StopThreads, ThreadGone, ThreadOrder};
+use crate::messages::{
+    CutOff, Drain, FallAsleep, Forward, Resume, Sleepy, StopThreads, ThreadGone, ThreadOrder,
+};
+
+/// How long a thread rests that ended in disorder.
+const RESTART: Duration = Duration::from_secs(1);
 
 /// Owns the addresses of the threads of its arbiter; sees their orders pass and none of their events.
 ///
@@ -107,10 +114,19 @@ impl Handler<Sleepy> for SupervisorActor {
 impl Handler<ThreadGone> for SupervisorActor {
     type Result = ();
 
-    fn handle(&mut self, ThreadGone { thread_id, life }: ThreadGone, _: &mut Self::Context) {
+    fn handle(&mut self, gone: ThreadGone, ctx: &mut Self::Context) {
+        let ThreadGone { thread_id, life, in_disorder } = gone;
         self.falling_asleep.remove(&life);
         if self.awake.get(&thread_id).is_some_and(|awake| awake.life == life) {
             self.awake.remove(&thread_id);
+        }
+        if in_disorder && self.stopping.is_none() && !self.environment.cut_off.load(Ordering::Acquire) {
+            // Its successor takes the runs up. Not at once: what was wrong may still be.
+            ctx.run_later(RESTART, move |supervisor, ctx| {
+                if supervisor.stopping.is_none() {
+                    ctx.notify(Forward { thread_id, message: Resume { permit: None } });
+                }
+            });
         }
         self.answer_if_empty();
     }

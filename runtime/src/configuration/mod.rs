@@ -111,6 +111,7 @@ pub(crate) fn derive(
         resumable: request.resumable,
         durability: request.durability,
         strict_resume: request.strict_resume,
+        answers: None,
     };
     (kwargs, metadata)
 }
@@ -134,6 +135,7 @@ pub(crate) fn run_config(run: &Run) -> RunConfig {
         checkpoint_id: kwargs.checkpoint_id,
         retry: attempt > 1,
         strict_resume: kwargs.strict_resume,
+        answers: kwargs.answers.as_deref().map(Key::from),
         context: Value::Object(kwargs.context.clone()).into(),
         stored_metadata: Arc::new(stored_metadata(&configurable, &metadata)),
         configurable: Arc::new(configurable),

@@ -21,7 +21,7 @@ pub(crate) use storage::{DrainStorage, Flush, Look, Put};
 pub(crate) use supervisor::{Forward, Sleepy, StopThreads, ThreadGone, ThreadOrder};
 pub(crate) use thread::{
     Cancel, Describe, Drain, FallAsleep, ForgetRun, ForgetThread, Join, MakeThread, Resume, ReviseState,
-    RunEnd, RunOver, StoreCommit, Stored, StreamsClosed, SubmitRun, Unheard, WriteFailed,
+    RunEnd, RunOver, StoreCommit, Stored, StreamsClosed, SubmitRun, Unheard, Unsealed, WriteFailed,
 };
 
 /// Where a client waits for an answer. Dropped without one, the client reads [`Error::Lost`].

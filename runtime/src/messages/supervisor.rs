@@ -35,6 +35,8 @@ pub(crate) struct ThreadGone {
     pub(crate) thread_id: Uuid,
     /// Which of the actors that this thread had.
     pub(crate) life: u64,
+    /// True when runs were under way or waited: it panicked, or storage did not take what it had to store.
+    pub(crate) in_disorder: bool,
 }
 
 /// Ends all threads in order; answers when the last is gone.

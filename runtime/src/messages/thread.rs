@@ -12,7 +12,7 @@ use crate::assistants::Assistant;
 use crate::runs::{CancelRun, Listen, Run, StartRun};
 use crate::standing::Standing;
 use crate::state::{CheckpointAddress, UpdateState};
-use crate::storage::{Error, Result};
+use crate::storage::{Change, Error, Result};
 use crate::stream::Subscription;
 use crate::threads::{IfExists, Thread};
 
@@ -89,8 +89,8 @@ pub(crate) struct ForgetThread {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Resume {
-    /// Bounds how many threads wake at once.
-    pub(crate) permit: OwnedSemaphorePermit,
+    /// Bounds how many threads wake at once when a runtime starts.
+    pub(crate) permit: Option<OwnedSemaphorePermit>,
 }
 
 impl ThreadOrder for Resume {}
@@ -109,7 +109,17 @@ impl ThreadOrder for Join {}
 pub(crate) struct StoreCommit {
     pub(crate) epoch: u64,
     pub(crate) commit: Commit,
+    /// Set when it is the last one of its run: how the run ends, which is stored with it.
+    pub(crate) over: Option<Box<RunOver>>,
     pub(crate) answer: Answer,
+}
+
+/// The last commit of a run was not stored, and so neither is how the run ended. Comes before the run itself hears
+/// of it.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Unsealed {
+    pub(crate) run_id: Uuid,
 }
 
 /// A run has ended. Told once by each run, by a dying one too.
@@ -132,8 +142,12 @@ pub(crate) enum RunEnd {
     Failed(Failure),
     /// Somebody stopped it.
     Cancelled,
+    /// It took too long.
+    TimedOut,
     /// It was asked to stop, and can go on later.
     Drained,
+    /// Its actor died, and said nothing.
+    Died,
 }
 
 /// What a run came to is stored, or not.
@@ -141,6 +155,8 @@ pub(crate) enum RunEnd {
 #[rtype(result = "()")]
 pub(crate) struct Stored {
     pub(crate) run_id: Uuid,
+    /// What was to be stored.
+    pub(crate) changes: Vec<Change>,
     pub(crate) result: Result<()>,
 }
 

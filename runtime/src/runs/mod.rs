@@ -2,6 +2,7 @@
 //!
 //! Data only. What a graph sees of a request is worked out in `configuration`.
 
+mod cancel;
 mod start;
 mod stream_mode;
 
@@ -15,6 +16,7 @@ use uuid::Uuid;
 
 use crate::configuration;
 
+pub use cancel::{CancelAction, CancelRun, CancelRuns, WhichRuns};
 pub use start::{IfNotExists, OnCompletion, StartRun};
 pub use stream_mode::StreamMode;
 
@@ -37,7 +39,7 @@ pub struct Run {
     pub kwargs: Arc<Kwargs>,
     /// How it met the runs that were there before it.
     pub multitask_strategy: MultitaskStrategy,
-    /// When it was asked for.
+    /// When it was asked for, or may start, if that is later.
     pub created_at: Timestamp,
     /// When its status changed last.
     pub updated_at: Timestamp,
@@ -87,6 +89,9 @@ pub struct Kwargs {
     pub durability: Durability,
     /// Refuse a resume that names a question which is not open.
     pub strict_resume: bool,
+    /// The question that was open when the run was asked for: its answer, if it brings one that names none, is
+    /// for that question and for no other.
+    pub answers: Option<String>,
 }
 
 /// How a run stands.
@@ -104,6 +109,8 @@ pub enum RunStatus {
     Timeout,
     /// Somebody stopped it.
     Interrupted,
+    /// Somebody is stopping it: its tasks still let go. It will not go on, whatever happens.
+    Cancelling(CancelAction),
 }
 
 impl RunStatus {
@@ -115,13 +122,13 @@ impl RunStatus {
             Self::Error => "error",
             Self::Success => "success",
             Self::Timeout => "timeout",
-            Self::Interrupted => "interrupted",
+            Self::Interrupted | Self::Cancelling(_) => "interrupted",
         }
     }
 
     /// True once nothing more happens to the run.
     pub fn is_final(self) -> bool {
-        !matches!(self, Self::Pending | Self::Running)
+        !matches!(self, Self::Pending | Self::Running | Self::Cancelling(_))
     }
 }
 
@@ -133,42 +140,25 @@ pub enum MultitaskStrategy {
     Enqueue,
     /// Fail with [`Error::ThreadBusy`](crate::Error::ThreadBusy).
     Reject,
+    /// Stop them, and go on from where they leave the thread.
+    Interrupt,
+    /// Stop them, and take back what they did.
+    Rollback,
 }
 
 impl MultitaskStrategy {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::Enqueue, Self::Reject, Self::Interrupt, Self::Rollback];
+
     /// The word that clients read.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Enqueue => "enqueue",
             Self::Reject => "reject",
+            Self::Interrupt => "interrupt",
+            Self::Rollback => "rollback",
         }
     }
-}
-
-/// A request to stop a run.
-#[derive(Clone, Debug)]
-pub struct CancelRun {
-    /// The thread.
-    pub thread_id: Uuid,
-    /// The run.
-    pub run_id: Uuid,
-    /// What becomes of what it did.
-    pub action: CancelAction,
-    /// Why, as the thread's error says it to clients.
-    pub reason: String,
-    /// Whether to answer when the run has stopped and what it came to is stored, and not as soon as its record
-    /// says that it is cancelled.
-    pub wait: bool,
-}
-
-/// What becomes of what a cancelled run did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum CancelAction {
-    /// Its checkpoints stay, and the run's record.
-    #[default]
-    Interrupt,
-    /// Its checkpoints go, and the run's record. The thread's record stays as it was before the run.
-    Rollback,
 }
 
 /// Which runs of a thread to list, newest first.

@@ -1,5 +1,7 @@
 //! What a client asks of a new run.
 
+use std::time::Duration;
+
 use eddyline_engine::Shared;
 use eddyline_engine::config::{Breakpoints, Durability};
 use serde_json::{Map, Value};
@@ -64,6 +66,8 @@ pub struct StartRun {
     pub feedback_keys: Option<Vec<String>>,
     /// Refuse a resume that names a question which is not open.
     pub strict_resume: bool,
+    /// How long the run has to wait before it may start.
+    pub delay: Duration,
 }
 
 impl StartRun {
@@ -91,6 +95,7 @@ impl StartRun {
             webhook: None,
             feedback_keys: None,
             strict_resume: false,
+            delay: Duration::ZERO,
         }
     }
 }

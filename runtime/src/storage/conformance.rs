@@ -104,6 +104,9 @@ fn open_runs_are_found_oldest_first(storage: &mut dyn Storage) {
     let open = [run(2), Run { status: RunStatus::Running, ..run(3) }, run(4)];
     assert_eq!(storage.read().open_runs(THREAD).expect("reads"), open);
     assert_eq!(storage.read().open_runs(OTHER).expect("reads"), []);
+    for (id, thread) in [(2, Some(THREAD)), (7, Some(OTHER)), (99, None)] {
+        assert_eq!(storage.read().thread_of(Uuid::from_u128(id)).expect("reads"), thread);
+    }
     put(storage, 1, [2, 3, 4].map(|id| with(id, RunStatus::Success)).into());
     assert!(storage.read().open_threads().expect("reads").is_empty());
 }
@@ -306,7 +309,7 @@ fn step(ns: &str, id: u128) -> Commit {
     let metadata =
         Metadata { extra: Arc::new(extra), source: Source::Loop, step: 1, parents: Arc::new(parents) };
     let parent = (id > 1).then(|| Uuid::from_u128(id - 1));
-    let checkpoint = NewCheckpoint { checkpoint: Arc::new(checkpoint), metadata, parent };
+    let checkpoint = NewCheckpoint { checkpoint: Arc::new(checkpoint), metadata, parent, shown: None };
     Commit { ns: ns.into(), writes: None, checkpoint: Some(checkpoint), outcome: Outcome::Continue }
 }
 

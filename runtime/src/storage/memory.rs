@@ -66,7 +66,11 @@ impl Read for MemoryStorage {
         let tables = self.tables();
         let ListRuns { thread_id, status, limit, offset } = request;
         let Some(rows) = tables.threads.get(&thread_id) else { return Ok(None) };
-        let wanted = rows.runs.values().rev().filter(|run| status.is_none_or(|status| run.status == status));
+        let wanted = rows
+            .runs
+            .values()
+            .rev()
+            .filter(|run| status.is_none_or(|status| run.status.as_str() == status.as_str()));
         Ok(Some(wanted.skip(offset).take(limit).cloned().collect()))
     }
 
@@ -74,6 +78,12 @@ impl Read for MemoryStorage {
         let tables = self.tables();
         let open = |rows: &Rows| rows.runs.values().any(|run| !run.status.is_final());
         Ok(tables.threads.iter().filter(|(_, rows)| open(rows)).map(|(thread_id, _)| *thread_id).collect())
+    }
+
+    fn thread_of(&mut self, run_id: Uuid) -> Result<Option<Uuid>> {
+        let tables = self.tables();
+        let found = tables.threads.iter().find(|(_, rows)| rows.runs.contains_key(&run_id));
+        Ok(found.map(|(thread_id, _)| *thread_id))
     }
 
     fn open_runs(&mut self, thread_id: Uuid) -> Result<Vec<Run>> {

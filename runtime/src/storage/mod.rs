@@ -44,6 +44,9 @@ pub trait Read: Send {
     /// The threads that have open runs, each once: runs that are `pending` or `running`.
     fn open_threads(&mut self) -> Result<Vec<Uuid>>;
 
+    /// The thread of a run, if there is such a run.
+    fn thread_of(&mut self, run_id: Uuid) -> Result<Option<Uuid>>;
+
     /// The open runs of a thread, oldest first.
     fn open_runs(&mut self, thread_id: Uuid) -> Result<Vec<Run>>;
 

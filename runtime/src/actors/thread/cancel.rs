@@ -1,13 +1,12 @@
 //! How runs are stopped and deleted, and the thread itself. What is under way stops first; what is asked for
 //! is answered when it is stored.
 
-use actix::{Context, Handler};
-use eddyline_engine::fact::Failure;
+use actix::{Addr, Context, Handler};
 use uuid::Uuid;
 
 use super::ending::at_rest;
 use super::orders::answered;
-use super::{Cancellation, Current, Queued, ThreadActor};
+use super::{Current, Queued, Stop, StopCause, ThreadActor};
 use crate::error::Error;
 use crate::machine::{Effect, Event};
 use crate::messages::{
@@ -15,13 +14,6 @@ use crate::messages::{
 };
 use crate::runs::{CancelAction, CancelRun, RunStatus};
 use crate::storage::Change;
-
-impl Cancellation {
-    /// What the thread's record says of it.
-    pub(super) fn failure(&self) -> Failure {
-        Failure { class: "UserInterrupt".into(), message: self.reason.as_str().into(), visible: true }
-    }
-}
 
 impl Handler<Cancel> for ThreadActor {
     type Result = ();
@@ -38,11 +30,15 @@ impl Handler<ForgetRun> for ThreadActor {
 
     fn handle(&mut self, ForgetRun { run_id, reply }: ForgetRun, ctx: &mut Self::Context) {
         self.seen += 1;
-        let effects = self.queue.on(Event::Cancel { run: run_id });
+        let action = CancelAction::Rollback;
+        let mut effects = self.on(Event::Cancel { run: run_id, action });
         match effects.first() {
             _ if self.head.is_none() => reply.send(Err(Error::RunNotFound { run_id })),
-            Some(Effect::Cancel { .. }) => self.stop_current(CancelAction::Rollback, "", Some(reply)),
-            Some(Effect::Dismiss { .. }) => self.dismiss(run_id, CancelAction::Rollback, Some(reply), ctx),
+            Some(Effect::Cancel { .. }) => self.stop_current(StopCause::Cancelled(action), "", Some(reply)),
+            Some(Effect::Dismiss { .. }) => {
+                self.dismiss(run_id, action, Some(reply), ctx);
+                self.apply(effects.split_off(1), ctx);
+            }
             // It is over; if its end is still on its way to storage, this comes behind it.
             _ => {
                 let answer = Self::answer_or_end(ctx, move |result| reply.send(answered(result, ())));
@@ -62,60 +58,70 @@ impl Handler<ForgetThread> for ThreadActor {
             reply.send(Err(Error::ThreadNotFound { thread_id: self.thread_id }));
         } else {
             self.deleting.push(reply);
-            let effects = self.queue.on(Event::Clear);
+            let effects = self.on(Event::Clear);
             self.apply(effects, ctx);
         }
         self.settle(ctx);
     }
 }
 
+impl Current {
+    /// It has let go, and what it came to is on its way to storage.
+    fn wait_for_end(&mut self, reply: Reply<()>) {
+        match &mut self.stop {
+            Some(stop) => stop.waiting.push(reply),
+            None => self.too_late.push(reply),
+        }
+    }
+}
+
 impl ThreadActor {
     fn cancel(&mut self, request: CancelRun, reply: Reply<()>, ctx: &mut Context<Self>) {
         let CancelRun { run_id, action, reason, wait, .. } = request;
-        let effects = self.queue.on(Event::Cancel { run: run_id });
+        let cause = StopCause::Cancelled(action);
+        let mut effects = self.on(Event::Cancel { run: run_id, action });
         match effects.first() {
-            Some(Effect::Cancel { .. }) if wait => self.stop_current(action, &reason, Some(reply)),
+            Some(Effect::Cancel { .. }) if wait => self.stop_current(cause, &reason, Some(reply)),
             Some(Effect::Cancel { .. }) => {
-                self.stop_current(action, &reason, None);
-                self.show_cancelled(run_id, reply, ctx);
+                self.stop_current(cause, &reason, None);
+                let changes = vec![self.mark_cancelling(run_id, action)];
+                let answer = Self::answer_or_end(ctx, move |result| reply.send(answered(result, ())));
+                self.put(changes, answer);
             }
-            Some(Effect::Dismiss { .. }) => self.dismiss(run_id, action, Some(reply), ctx),
+            Some(Effect::Dismiss { .. }) => {
+                self.dismiss(run_id, action, Some(reply), ctx);
+                self.apply(effects.split_off(1), ctx);
+            }
             _ => match &mut self.current {
-                // It has let go, and what it came to is on its way to storage.
-                Some(Current { run_id: current, cancellation: Some(cancellation), .. })
-                    if *current == run_id =>
-                {
-                    cancellation.waiting.push(reply);
-                }
+                Some(current) if current.run_id == run_id => current.wait_for_end(reply),
                 _ => reply.send(Err(Error::NothingToCancel { run_id })),
             },
         }
     }
 
     /// Stops the run that has the slot. Who waits is answered once what it came to is stored.
-    pub(super) fn stop_current(&mut self, action: CancelAction, reason: &str, reply: Option<Reply<()>>) {
+    pub(super) fn stop_current(&mut self, cause: StopCause, reason: &str, reply: Option<Reply<()>>) {
         let Some(current) = &mut self.current else { return };
         current.address.do_send(CancelTasks);
-        let cancellation = current.cancellation.get_or_insert_with(|| Cancellation {
-            action,
+        let stop = current.stop.get_or_insert_with(|| Stop {
+            cause,
             reason: reason.to_owned(),
             waiting: Vec::new(),
         });
-        if action == CancelAction::Rollback {
-            cancellation.action = action;
+        if cause == StopCause::Cancelled(CancelAction::Rollback) {
+            stop.cause = cause;
         }
-        cancellation.waiting.extend(reply);
+        stop.waiting.extend(reply);
     }
 
-    /// The record says at once that the run is cancelled, while its tasks still let go.
-    fn show_cancelled(&mut self, run_id: Uuid, reply: Reply<()>, ctx: &mut Context<Self>) {
+    /// The record says at once that the run is being stopped, while its tasks still let go: it will not go on even
+    /// if the process ends before they have.
+    pub(super) fn mark_cancelling(&mut self, run_id: Uuid, action: CancelAction) -> Change {
         let now = self.environment.now();
         let Queued { run, .. } = self.runs.get_mut(&run_id).expect("the queue holds runs that were accepted");
-        run.status = RunStatus::Interrupted;
+        run.status = RunStatus::Cancelling(action);
         run.updated_at = now;
-        let changes = vec![Change::PutRun(run.clone())];
-        let answer = Self::answer_or_end(ctx, move |result| reply.send(answered(result, ())));
-        self.put(changes, answer);
+        Change::PutRun(run.clone())
     }
 
     /// Ends a run that waited, and has left the queue.
@@ -127,11 +133,9 @@ impl ThreadActor {
         ctx: &mut Context<Self>,
     ) {
         let changes = self.changes_without(run_id, action);
-        let broker = self.broker.as_ref().map(actix::Addr::downgrade);
+        let never_began = self.never_began(vec![run_id]);
         let answer = Self::answer_or_end(ctx, move |result| {
-            if let Some(broker) = broker.and_then(|broker| broker.upgrade()) {
-                broker.do_send(NeverBegan { run_id });
-            }
+            never_began();
             if let Some(reply) = reply {
                 reply.send(answered(result, ()));
             }
@@ -139,7 +143,18 @@ impl ThreadActor {
         self.put(changes, answer);
     }
 
-    fn changes_without(&mut self, run_id: Uuid, action: CancelAction) -> Vec<Change> {
+    /// Tells listeners that nothing will happen in these runs.
+    pub(super) fn never_began(&self, runs: Vec<Uuid>) -> impl FnOnce() + Send + 'static {
+        let broker = self.broker.as_ref().map(Addr::downgrade);
+        move || {
+            if let Some(broker) = broker.and_then(|broker| broker.upgrade()) {
+                runs.into_iter().for_each(|run_id| broker.do_send(NeverBegan { run_id }));
+            }
+        }
+    }
+
+    /// What it changes that a run leaves the queue and never begins.
+    pub(super) fn changes_without(&mut self, run_id: Uuid, action: CancelAction) -> Vec<Change> {
         let now = self.environment.now();
         let has_runs = self.queue.has_runs();
         let queued = self.runs.remove(&run_id).expect("the queue holds runs that were accepted");

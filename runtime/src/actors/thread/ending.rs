@@ -1,11 +1,11 @@
 //! What the end of a run changes in the records of run and thread.
 
+use eddyline_engine::fact::Failure;
 use eddyline_engine::ids::Timestamp;
 use serde_json::json;
 
-use super::Cancellation;
 use crate::messages::{RunEnd, RunOver};
-use crate::runs::{CancelAction, Run, RunStatus};
+use crate::runs::{Run, RunStatus};
 use crate::storage::Change;
 use crate::threads::{Thread, ThreadStatus};
 
@@ -13,8 +13,10 @@ use crate::threads::{Thread, ThreadStatus};
 pub(super) struct Ending<'a> {
     pub(super) run: Run,
     pub(super) over: &'a RunOver,
-    /// Set when somebody stopped it.
-    pub(super) cancellation: Option<&'a Cancellation>,
+    /// Why it was stopped, if it was.
+    pub(super) reason: Option<&'a str>,
+    /// Whether a run that was stopped takes back what it did.
+    pub(super) rolls_back: bool,
     /// True when other runs wait.
     pub(super) more: bool,
     pub(super) now: Timestamp,
@@ -23,7 +25,7 @@ pub(super) struct Ending<'a> {
 impl Ending<'_> {
     /// What to store, with the thread's record as it stands then.
     pub(super) fn changes(self, head: &mut Option<Thread>) -> Vec<Change> {
-        let Self { mut run, over, cancellation, more, now } = self;
+        let Self { mut run, over, reason, rolls_back, more, now } = self;
         run.status = run_status(&over.end);
         run.updated_at = now;
         if run.kwargs.temporary && run.status.is_final() {
@@ -32,7 +34,7 @@ impl Ending<'_> {
         }
         let Some(thread) = head else { return vec![Change::PutRun(run)] };
         thread.updated_at = now;
-        if cancellation.is_some_and(|cancellation| cancellation.action == CancelAction::Rollback) {
+        if rolls_back {
             thread.status = if more { ThreadStatus::Busy } else { at_rest(thread) };
             return vec![Change::PutThread(thread.clone()), Change::DeleteRun(run.run_id)];
         }
@@ -41,7 +43,8 @@ impl Ending<'_> {
             thread.metadata.insert("graph_id".to_owned(), json!(run.graph_id));
             thread.error = match &over.end {
                 RunEnd::Failed(failure) => Some(failure.clone()),
-                _ => cancellation.map(Cancellation::failure),
+                RunEnd::TimedOut => Some(timed_out()),
+                _ => reason.map(stopped),
             };
             if let Some(values) = &over.standing.values {
                 thread.values = Some(values.clone());
@@ -57,8 +60,9 @@ impl Ending<'_> {
 fn run_status(end: &RunEnd) -> RunStatus {
     match end {
         RunEnd::Done | RunEnd::Paused => RunStatus::Success,
-        RunEnd::Failed(_) => RunStatus::Error,
+        RunEnd::Failed(_) | RunEnd::Died => RunStatus::Error,
         RunEnd::Cancelled => RunStatus::Interrupted,
+        RunEnd::TimedOut => RunStatus::Timeout,
         RunEnd::Drained => RunStatus::Pending,
     }
 }
@@ -69,12 +73,22 @@ fn thread_status(over: &RunOver, thread: &Thread) -> ThreadStatus {
     match over.end {
         RunEnd::Done => ThreadStatus::Idle,
         RunEnd::Paused => ThreadStatus::Interrupted,
-        RunEnd::Failed(_) => ThreadStatus::Error,
+        RunEnd::Failed(_) | RunEnd::TimedOut | RunEnd::Died => ThreadStatus::Error,
         RunEnd::Cancelled if over.standing.continues() => ThreadStatus::Interrupted,
         RunEnd::Cancelled if over.standing.values.is_some() => ThreadStatus::Idle,
         RunEnd::Cancelled => at_rest(thread),
         RunEnd::Drained => ThreadStatus::Busy,
     }
+}
+
+/// What the thread's record says of a run that somebody stopped.
+fn stopped(reason: &str) -> Failure {
+    Failure { class: "UserInterrupt".into(), message: reason.into(), visible: true }
+}
+
+/// What is told of a run that took too long.
+pub(super) fn timed_out() -> Failure {
+    Failure { class: "TimeoutError".into(), message: "".into(), visible: true }
 }
 
 /// How a thread stands on which nothing runs any more, as far as its record tells.
@@ -84,7 +98,6 @@ pub(super) fn at_rest(thread: &Thread) -> ThreadStatus {
 
 #[cfg(test)]
 mod tests {
-    use eddyline_engine::fact::Failure;
     use serde_json::Map;
     use uuid::Uuid;
 
@@ -107,5 +120,6 @@ mod tests {
         check(RunEnd::Failed(failure), none(), RunStatus::Error, ThreadStatus::Error);
         check(RunEnd::Drained, none(), RunStatus::Pending, ThreadStatus::Busy);
         check(RunEnd::Cancelled, none(), RunStatus::Interrupted, ThreadStatus::Idle);
+        check(RunEnd::TimedOut, none(), RunStatus::Timeout, ThreadStatus::Error);
     }
 }

@@ -16,19 +16,19 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, OnceLock};
 
-use actix::fut::wrap_future;
-use actix::{Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, SpawnHandle, WeakAddr};
+use actix::{Actor, Addr, AsyncContext, Context, SpawnHandle, WeakAddr};
 use eddyline_engine::Graph;
+use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use crate::actors::{BrokerActor, RunActor, StorageActor, SupervisorActor};
 use crate::environment::Environment;
-use crate::machine::Queue;
+use crate::machine::{Effect, Event, Queue};
 use crate::messages::{
-    Answer, CloseStreams, CutOff, Look, Put, Reply, ReviseState, RunEnd, RunOver, ThreadGone, WriteFailed,
+    Answer, CloseStreams, CutOff, Put, Reply, ReviseState, RunOver, ThreadGone, WriteFailed,
 };
 use crate::runs::{CancelAction, Run};
-use crate::storage::{Change, StoredThread, Transaction};
+use crate::storage::{Change, Transaction};
 use crate::stream::demand::Demand;
 use crate::stream::feed::FactSender;
 use crate::threads::Thread;
@@ -50,6 +50,10 @@ pub(crate) struct ThreadActor {
     /// The runs that the queue holds.
     runs: HashMap<Uuid, Queued>,
     current: Option<Current>,
+    /// A place among the runs of all threads, on its way to the run that is launched with it.
+    place: Option<OwnedSemaphorePermit>,
+    /// Rings when the next run that waits is due.
+    alarm: Option<SpawnHandle>,
     /// Changes by hand that wait or are worked out.
     revisions: HashMap<Uuid, ReviseState>,
     subscribers: u64,
@@ -75,10 +79,36 @@ struct Current {
     facts: FactSender,
     /// Set once the run should stop after a superstep, with the reason.
     draining: Arc<OnceLock<String>>,
-    /// What it came to, once it has ended.
+    /// What it came to, once it has made its last commit or has ended.
     over: Option<RunOver>,
+    /// The thread's record as it was before the end of the run was put into it, while storage may still refuse
+    /// that.
+    before: Option<Thread>,
     /// Set once it is to be stopped.
-    cancellation: Option<Cancellation>,
+    stop: Option<Stop>,
+    /// Who wanted it stopped when it was over already, and hears so once that is stored.
+    too_late: Vec<Reply<()>>,
+    /// Ends it when it takes too long.
+    limit: Option<SpawnHandle>,
+    /// Its place among the runs of all threads.
+    place: OwnedSemaphorePermit,
+}
+
+/// How a run is stopped.
+#[derive(Debug)]
+struct Stop {
+    cause: StopCause,
+    reason: String,
+    /// Who waits until what it came to is stored.
+    waiting: Vec<Reply<()>>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum StopCause {
+    /// Somebody wants it.
+    Cancelled(CancelAction),
+    /// It took too long.
+    TooLong,
 }
 
 impl ThreadActor {
@@ -102,6 +132,8 @@ impl ThreadActor {
             queue,
             runs: HashMap::new(),
             current: None,
+            place: None,
+            alarm: None,
             revisions: HashMap::new(),
             subscribers: 0,
             seen: 0,
@@ -111,29 +143,6 @@ impl ThreadActor {
         }
     }
 
-    /// Reads the record and takes up open runs before anything else is done. Nothing is under way yet that could have to be stopped,
-    /// so the actor may be deaf meanwhile.
-    fn wake(&mut self, ctx: &mut Context<Self>) {
-        let thread_id = self.thread_id;
-        let (look, answer) = Look::new(move |storage| {
-            let Some(stored) = storage.thread(thread_id)? else { return Ok(None) };
-            Ok(Some((stored, storage.open_runs(thread_id)?)))
-        });
-        self.storage.do_send(look);
-        ctx.wait(wrap_future::<_, Self>(answer).map(|answer, thread, ctx| match answer {
-            Ok(Some((StoredThread { thread: record, epoch }, open))) => {
-                thread.head = Some(record);
-                thread.epoch = epoch;
-                thread.recover(open, ctx);
-            }
-            Ok(None) => {}
-            Err(error) => {
-                tracing::error!(thread_id = %thread.thread_id, %error, "cannot read a thread");
-                ctx.stop();
-            }
-        }));
-    }
-
     /// The broker, started with the first need for it.
     fn broker(&mut self, ctx: &mut Context<Self>) -> Addr<BrokerActor> {
         let Self { environment, demand, .. } = self;
@@ -141,6 +150,11 @@ impl ThreadActor {
             || BrokerActor::new(ctx.address().downgrade(), &environment.options, Arc::clone(demand)).start();
         // This is the thread's own arbiter.
         self.broker.get_or_insert_with(start).clone()
+    }
+
+    /// Tells the queue what happened; what follows is for [`apply`](Self::apply).
+    fn on(&mut self, event: Event) -> Vec<Effect> {
+        self.queue.on(event, self.environment.now())
     }
 
     /// True once the runtime ends at once: what is stored is what the next one begins with.
@@ -172,15 +186,6 @@ impl ThreadActor {
     }
 }
 
-/// How a run is stopped that somebody cancelled.
-#[derive(Debug)]
-struct Cancellation {
-    action: CancelAction,
-    reason: String,
-    /// Who waits until what it came to is stored.
-    waiting: Vec<Reply<()>>,
-}
-
 impl Actor for ThreadActor {
     type Context = Context<Self>;
 
@@ -199,16 +204,11 @@ impl Actor for ThreadActor {
             broker.do_send(CloseStreams);
         }
         if let Some(supervisor) = self.supervisor.upgrade() {
-            supervisor.do_send(ThreadGone { thread_id: self.thread_id, life: self.life });
+            supervisor.do_send(ThreadGone {
+                thread_id: self.thread_id,
+                life: self.life,
+                in_disorder: !self.closing && self.queue.is_busy(),
+            });
         }
     }
-}
-
-/// A run that ended while nobody looked: its actor died.
-pub(crate) fn died() -> RunEnd {
-    RunEnd::Failed(eddyline_engine::fact::Failure {
-        class: "RuntimeError".into(),
-        message: "the run's actor died".into(),
-        visible: false,
-    })
 }

@@ -1,9 +1,11 @@
 //! What clients ask of a thread: to be there, to run something, to be listened to.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix::{Addr, Context, Handler};
 use eddyline_engine::Graph;
+use eddyline_engine::ids::Timestamp;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -102,7 +104,8 @@ impl ThreadActor {
             Err(error) => return order.reply.send(Err(error)),
         };
         let strategy = order.request.multitask_strategy;
-        let effects = self.queue.on(Event::Submitted { run, strategy });
+        let due = self.due(order.request.delay);
+        let effects = self.on(Event::Submitted { run, strategy, due });
         match effects.first() {
             Some(Effect::RefuseBusy { .. }) => order.reply.send(Err(Error::ThreadBusy { thread_id })),
             Some(Effect::RefuseFull { .. }) => {
@@ -110,14 +113,24 @@ impl ThreadActor {
                 order.reply.send(Err(Error::QueueFull { thread_id, limit }));
             }
             _ => {
-                self.accept(order, graph, ctx);
-                self.apply(effects, ctx);
+                self.accept(order, graph, &effects, ctx);
+                let dismissed = |effect: &Effect| matches!(effect, Effect::Dismiss { .. });
+                let rest = effects.into_iter().filter(|effect| !dismissed(effect)).collect();
+                let reason = format!("superseded by run {run} (multitask_strategy={})", strategy.as_str());
+                self.apply_because(&reason, rest, ctx);
             }
         }
     }
 
-    /// Stores the run as one that waits, and the thread as busy; answers when both are stored.
-    fn accept(&mut self, order: SubmitRun, graph: Graph, ctx: &mut Context<Self>) {
+    /// The time after a delay.
+    fn due(&self, delay: Duration) -> Timestamp {
+        let micros = i64::try_from(delay.as_micros()).unwrap_or(i64::MAX);
+        Timestamp(self.environment.now().0.saturating_add(micros))
+    }
+
+    /// Stores the run as one that waits, the thread as busy, and that those go which it stops; answers when all is
+    /// stored.
+    fn accept(&mut self, order: SubmitRun, graph: Graph, effects: &[Effect], ctx: &mut Context<Self>) {
         let SubmitRun { run_id, assistant, temporary, request, reply } = order;
         let (thread, inherited) = self.thread_for(&request, &assistant);
         let run = self.new_run(run_id, &assistant, &inherited, temporary, *request);
@@ -125,10 +138,24 @@ impl ThreadActor {
             Listen { thread_id: self.thread_id, run_id: Some(run_id), begin: Begin::Now, tokens: false };
         self.runs.insert(run_id, Queued { run: run.clone(), graph });
         let subscription = self.subscribe(listen, ctx);
-        let changes = vec![Change::PutThread(thread.clone()), Change::PutRun(run.clone())];
+        let mut changes = vec![Change::PutThread(thread.clone()), Change::PutRun(run.clone())];
         self.head = Some(thread);
-        let answer =
-            Self::answer_or_end(ctx, move |result| reply.send(answered(result, (run, subscription))));
+        let mut dismissed = Vec::new();
+        for effect in effects {
+            match *effect {
+                Effect::Cancel { run, action } => changes.push(self.mark_cancelling(run, action)),
+                Effect::Dismiss { run, action } => {
+                    changes.extend(self.changes_without(run, action));
+                    dismissed.push(run);
+                }
+                _ => {}
+            }
+        }
+        let never_began = self.never_began(dismissed);
+        let answer = Self::answer_or_end(ctx, move |result| {
+            never_began();
+            reply.send(answered(result, (run, subscription)));
+        });
         self.put(changes, answer);
     }
 
@@ -158,9 +185,12 @@ impl ThreadActor {
         request: StartRun,
     ) -> Run {
         let now = self.environment.now();
+        let created_at = self.due(request.delay);
         let multitask_strategy = request.multitask_strategy;
         let ids = (self.thread_id, run_id);
-        let (kwargs, metadata) = configuration::derive(request, assistant, inherited, ids, temporary);
+        let answers = self.question(&request);
+        let (mut kwargs, metadata) = configuration::derive(request, assistant, inherited, ids, temporary);
+        kwargs.answers = answers;
         Run {
             run_id,
             thread_id: self.thread_id,
@@ -170,9 +200,21 @@ impl ThreadActor {
             status: RunStatus::Pending,
             kwargs: Arc::new(kwargs),
             multitask_strategy,
-            created_at: now,
+            created_at,
             updated_at: now,
             attempt: 0,
+        }
+    }
+
+    /// The question that a resume is for which names none: the one that is open, if there is just one.
+    fn question(&self, request: &StartRun) -> Option<String> {
+        // What was open at an earlier checkpoint, that checkpoint knows.
+        let is_here = request.checkpoint_id.is_none() && request.checkpoint.is_empty();
+        let resumes = is_here && request.command.as_ref().is_some_and(|command| !command["resume"].is_null());
+        let mut open = self.head.iter().flat_map(|thread| &thread.interrupts).flat_map(|(_, asked)| asked);
+        match (open.next(), open.next()) {
+            (Some(only), None) if resumes => Some(only.id.clone()),
+            _ => None,
         }
     }
 

@@ -1,78 +1,161 @@
-//! Runs that were cut off: a thread that wakes takes them up again, from what is stored.
+//! How a thread wakes: it reads its record, and takes up the runs that storage has as open.
 
-use actix::{Context, Handler};
-use eddyline_engine::Graph;
-use eddyline_engine::fact::Failure;
+use std::sync::Arc;
 
+use actix::fut::wrap_future;
+use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, Handler};
+use eddyline_engine::ids::Timestamp;
+
+use super::course::{ATTEMPTS, exceeded};
 use super::ending::Ending;
 use super::{Queued, ThreadActor};
+use crate::assistants::Registry;
+use crate::environment::Environment;
 use crate::error::Error;
 use crate::machine::Event;
-use crate::messages::{Resume, RunEnd, RunOver};
-use crate::runs::{Run, RunStatus};
+use crate::messages::{Look, Resume, RunEnd, RunOver};
+use crate::pool;
+use crate::runs::{CancelAction, Run, RunStatus};
 use crate::standing::Standing;
-use crate::storage::Change;
+use crate::state::ReadHistory;
+use crate::state::read::{Reader, Source};
+use crate::storage::{Change, StoredThread};
+use crate::threads::Thread;
 
-/// How often a run may be picked up.
-const ATTEMPTS: u32 = 3;
+/// The open runs of a thread that wakes.
+#[derive(Default)]
+struct Open {
+    /// These go on, in this order.
+    ready: Vec<Queued>,
+    /// These end here, so.
+    lost: Vec<(Run, RunEnd)>,
+}
 
-impl ThreadActor {
-    /// Takes up the runs that storage has as open, oldest first. The one that was under way goes on with its
-    /// next attempt; those that waited follow. One that cannot go on ends in an error here.
-    pub(super) fn recover(&mut self, mut open: Vec<Run>, ctx: &mut Context<Self>) {
-        if open.is_empty() {
-            return;
-        }
-        if open.iter().any(|run| run.kwargs.temporary) {
-            // Nobody can know of it, and it kept no checkpoints.
-            self.head = None;
-            return self.put(vec![Change::DeleteThread], Self::answer_or_end(ctx, |_| ()));
-        }
-        // What a run has begun stands on the newest checkpoint, so it goes before those that have not.
+impl Open {
+    /// What a run has begun stands on the newest checkpoint, so it goes before those that have not.
+    fn sort(mut open: Vec<Run>, registry: &Registry) -> Self {
         open.sort_by_key(|run| (run.status != RunStatus::Running, run.attempt == 0, run.run_id));
-        let mut ready = Vec::new();
-        let mut lost = Vec::new();
+        let mut sorted = Self::default();
         for mut run in open {
-            match self.may_go_on(&run) {
+            match go_on(&run, registry) {
                 Ok(graph) => {
                     run.status = RunStatus::Pending;
-                    ready.push(Queued { run, graph });
+                    sorted.ready.push(Queued { run, graph });
                 }
-                Err(message) => lost.push((run, message)),
+                Err(end) => sorted.lost.push((run, end)),
             }
         }
-        self.give_up(lost, !ready.is_empty(), ctx);
-        for queued in ready {
+        sorted
+    }
+}
+
+/// The graph of the run, or how it ends here.
+fn go_on(run: &Run, registry: &Registry) -> Result<eddyline_engine::Graph, RunEnd> {
+    if matches!(run.status, RunStatus::Cancelling(_)) {
+        return Err(RunEnd::Cancelled);
+    }
+    if run.attempt >= ATTEMPTS {
+        return Err(RunEnd::Failed(exceeded(run.run_id)));
+    }
+    let found = registry.find(&run.graph_id).map(|(graph, _)| graph.clone());
+    found.map_err(|_| {
+        let gone = Error::GraphNotFound { graph_id: run.graph_id.clone() };
+        let failure = eddyline_engine::fact::Failure {
+            class: "RuntimeError".into(),
+            message: gone.to_string().into(),
+            visible: true,
+        };
+        RunEnd::Failed(failure)
+    })
+}
+
+/// How the thread stands by what is stored.
+async fn stored_standing(reader: Reader, thread: Thread, environment: Arc<Environment>) -> Standing {
+    let thread_id = thread.thread_id;
+    let Ok(Some((_, graph))) = environment.registry.graph_of(&thread) else { return Standing::default() };
+    let newest = reader.history(graph, ReadHistory::new(thread_id, 1));
+    match pool::run(environment.node_pool.clone(), newest).await {
+        Ok(states) => {
+            let snapshot = states.into_iter().next().and_then(|state| state.snapshot);
+            snapshot.map(|snapshot| Standing::of_snapshot(&snapshot)).unwrap_or_default()
+        }
+        Err(error) => {
+            tracing::warn!(%thread_id, %error, "the state of a thread does not read; its record stays as it was");
+            Standing::default()
+        }
+    }
+}
+
+impl ThreadActor {
+    /// Reads the record and takes up open runs before anything else is done. Nothing is under way yet that could
+    /// have to be stopped, so the actor may be deaf meanwhile.
+    pub(super) fn wake(&mut self, ctx: &mut Context<Self>) {
+        let thread_id = self.thread_id;
+        let (look, answer) = Look::new(move |storage| {
+            let Some(stored) = storage.thread(thread_id)? else { return Ok(None) };
+            Ok(Some((stored, storage.open_runs(thread_id)?)))
+        });
+        self.storage.do_send(look);
+        let environment = Arc::clone(&self.environment);
+        let reader = Reader::new(thread_id, Arc::clone(&environment), Source::Put(self.storage.clone()));
+        let woken = async move {
+            let Some((stored, open)) = answer.await? else { return Ok(None) };
+            if open.iter().any(|run| run.kwargs.temporary) {
+                return Ok(Some((stored, None)));
+            }
+            let open = Open::sort(open, &environment.registry);
+            let standing = match open.lost[..] {
+                [] => Standing::default(),
+                _ => stored_standing(reader, stored.thread.clone(), environment).await,
+            };
+            Ok(Some((stored, Some((open, standing)))))
+        };
+        ctx.wait(wrap_future::<_, Self>(woken).map(|woken, thread, ctx| match woken {
+            Ok(Some((StoredThread { thread: record, epoch }, open))) => {
+                thread.epoch = epoch;
+                match open {
+                    Some((open, standing)) => {
+                        thread.head = Some(record);
+                        thread.recover(open, &standing, ctx);
+                    }
+                    // Nobody can know of a temporary run, and it kept no checkpoints.
+                    None => thread.put(vec![Change::DeleteThread], Self::answer_or_end(ctx, |_| ())),
+                }
+            }
+            Ok(None) => {}
+            Err(error) => {
+                let error: crate::storage::Error = error;
+                tracing::error!(thread_id = %thread.thread_id, %error, "cannot read a thread");
+                ctx.stop();
+            }
+        }));
+    }
+
+    /// Ends the runs that cannot go on. The one that was under way goes on with its next attempt, and those that
+    /// waited follow.
+    fn recover(&mut self, open: Open, standing: &Standing, ctx: &mut Context<Self>) {
+        let more = !open.ready.is_empty();
+        for (run, end) in open.lost {
+            tracing::warn!(thread_id = %self.thread_id, run_id = %run.run_id, ?end, "a run does not go on");
+            self.give_up(run, end, standing.clone(), more, ctx);
+        }
+        for queued in open.ready {
             let run = queued.run.run_id;
             tracing::info!(thread_id = %self.thread_id, run_id = %run, "takes up a run that was cut off");
+            let due = if queued.run.attempt > 0 { Timestamp(0) } else { queued.run.created_at };
             self.runs.insert(run, queued);
-            let effects = self.queue.on(Event::Recovered { run });
+            let effects = self.on(Event::Recovered { run, due });
             self.apply(effects, ctx);
         }
     }
 
-    /// The graph of the run, or why it ends here.
-    fn may_go_on(&self, run: &Run) -> Result<Graph, String> {
-        if run.attempt >= ATTEMPTS {
-            return Err(format!("Run {} exceeded max attempts ({ATTEMPTS}).", run.run_id));
-        }
-        let found = self.environment.registry.find(&run.graph_id);
-        found
-            .map(|(graph, _)| graph.clone())
-            .map_err(|_| Error::GraphNotFound { graph_id: run.graph_id.clone() }.to_string())
-    }
-
-    /// Ends runs in an error; `more` when others go on.
-    fn give_up(&mut self, lost: Vec<(Run, String)>, more: bool, ctx: &mut Context<Self>) {
+    fn give_up(&mut self, run: Run, end: RunEnd, standing: Standing, more: bool, ctx: &mut Context<Self>) {
         let now = self.environment.now();
-        for (run, message) in lost {
-            tracing::warn!(thread_id = %self.thread_id, run_id = %run.run_id, message, "a run cannot go on");
-            let failure = Failure { class: "RuntimeError".into(), message: message.into(), visible: true };
-            let end = RunEnd::Failed(failure);
-            let over = RunOver { run_id: run.run_id, end, standing: Standing::default() };
-            let changes = Ending { run, over: &over, cancellation: None, more, now }.changes(&mut self.head);
-            self.put(changes, Self::answer_or_end(ctx, |_| ()));
-        }
+        let rolls_back = run.status == RunStatus::Cancelling(CancelAction::Rollback);
+        let reason = (end == RunEnd::Cancelled).then_some("interrupt requested");
+        let over = RunOver { run_id: run.run_id, end, standing };
+        let changes = Ending { run, over: &over, reason, rolls_back, more, now }.changes(&mut self.head);
+        self.put(changes, Self::answer_or_end(ctx, |_| ()));
     }
 }
 

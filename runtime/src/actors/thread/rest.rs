@@ -79,7 +79,7 @@ impl Handler<Drain> for ThreadActor {
     type Result = ();
 
     fn handle(&mut self, _: Drain, ctx: &mut Self::Context) {
-        let effects = self.queue.on(Event::Draining);
+        let effects = self.on(Event::Draining);
         self.apply(effects, ctx);
     }
 }

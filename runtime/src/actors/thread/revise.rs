@@ -35,7 +35,7 @@ impl ThreadActor {
         if self.head.is_none() || !self.deleting.is_empty() {
             return order.reply.send(Err(Error::ThreadNotFound { thread_id }));
         }
-        let effects = self.queue.on(Event::Update { update: order.update });
+        let effects = self.on(Event::Update { update: order.update });
         match effects.first() {
             Some(Effect::RefuseBusy { .. }) => order.reply.send(Err(Error::ThreadBusy { thread_id })),
             Some(Effect::RefuseFull { .. }) => {
@@ -74,7 +74,7 @@ impl ThreadActor {
             Err(error) => reply.send(Err(error)),
         }
         // What comes next reads after what was just put.
-        let effects = self.queue.on(Event::Updated { update });
+        let effects = self.on(Event::Updated { update });
         self.apply(effects, ctx);
         self.settle(ctx);
     }

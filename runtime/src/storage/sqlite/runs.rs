@@ -5,7 +5,7 @@ use std::sync::Arc;
 use eddyline_engine::config::{Breakpoints, Durability};
 use eddyline_engine::ids::Timestamp;
 use eddyline_engine::{Key, Shared};
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::error::{Result, corrupt};
 use super::json;
 use super::shared;
-use crate::runs::{Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus, StreamMode};
+use crate::runs::{CancelAction, Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus, StreamMode};
 
 /// The column `asked`: what differs from run to run.
 #[derive(Default, Serialize, Deserialize)]
@@ -24,6 +24,8 @@ struct Asked {
     input: Vec<Shared>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     command: Vec<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    answers: Option<String>,
 }
 
 /// What runs of a thread have in common.
@@ -80,6 +82,7 @@ pub(super) fn put(db: &Connection, thread: i64, run: &Run) -> Result<()> {
     let asked = Asked {
         input: kwargs.input.iter().cloned().collect(),
         command: kwargs.command.iter().cloned().collect(),
+        answers: kwargs.answers.clone(),
     };
     let mut upsert = db.prepare_cached(
         "INSERT INTO runs (thread, id, status, created, updated, attempt, multitask, assistant, graph,
@@ -91,7 +94,7 @@ pub(super) fn put(db: &Connection, thread: i64, run: &Run) -> Result<()> {
     upsert.execute(params![
         thread,
         run.run_id.as_bytes(),
-        run.status.as_str(),
+        word_of(run.status),
         run.created_at.0,
         run.updated_at.0,
         run.attempt,
@@ -118,8 +121,9 @@ pub(super) fn get(db: &Connection, thread: i64, thread_id: Uuid, run_id: Uuid) -
 pub(super) fn list(db: &Connection, thread: i64, request: ListRuns) -> Result<Vec<Run>> {
     let ListRuns { thread_id, status, limit, offset } = request;
     let sql = format!(
-        "SELECT {COLUMNS} FROM runs WHERE thread = ?1 AND (?2 IS NULL OR status = ?2)
-         ORDER BY id DESC LIMIT ?3 OFFSET ?4"
+        "SELECT {COLUMNS} FROM runs WHERE thread = ?1 AND (?2 IS NULL OR status = ?2
+            OR (?2 = 'interrupted' AND status IN ('cancelling', 'rolling back')))
+         ORDER BY created DESC, id DESC LIMIT ?3 OFFSET ?4"
     );
     let mut find = db.prepare_cached(&sql)?;
     let [limit, offset] = [limit, offset].map(|count| i64::try_from(count).unwrap_or(i64::MAX));
@@ -131,22 +135,31 @@ pub(super) fn list(db: &Connection, thread: i64, request: ListRuns) -> Result<Ve
     Ok(runs)
 }
 
+/// What an open run stands as, in the words of the index of open runs.
+const OPEN: &str = "status IN ('pending', 'running', 'cancelling', 'rolling back')";
+
 /// The threads that have open runs. The index holds nothing else.
 pub(super) fn open_threads(db: &Connection) -> Result<Vec<Uuid>> {
-    let mut find = db.prepare_cached(
-        "SELECT id FROM threads WHERE key IN
-            (SELECT thread FROM runs INDEXED BY open_runs WHERE status IN ('pending', 'running'))",
-    )?;
+    let mut find = db.prepare_cached(&format!(
+        "SELECT id FROM threads WHERE key IN (SELECT thread FROM runs INDEXED BY open_runs WHERE {OPEN})",
+    ))?;
     let ids = find.query_map([], |row| row.get(0).map(Uuid::from_bytes))?;
     Ok(ids.collect::<rusqlite::Result<_>>()?)
 }
 
+/// The thread of a run.
+pub(super) fn thread_of(db: &Connection, run_id: Uuid) -> Result<Option<Uuid>> {
+    let mut find = db.prepare_cached(
+        "SELECT threads.id FROM runs JOIN threads ON threads.key = runs.thread WHERE runs.id = ?1",
+    )?;
+    let found = find.query_row([run_id.as_bytes()], |row| row.get(0).map(Uuid::from_bytes));
+    Ok(found.optional()?)
+}
+
 /// The records of a thread's open runs, oldest first.
 pub(super) fn open(db: &Connection, thread: i64, thread_id: Uuid) -> Result<Vec<Run>> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM runs INDEXED BY open_runs
-         WHERE status IN ('pending', 'running') AND thread = ?1 ORDER BY id"
-    );
+    let sql =
+        format!("SELECT {COLUMNS} FROM runs INDEXED BY open_runs WHERE {OPEN} AND thread = ?1 ORDER BY id");
     let mut find = db.prepare_cached(&sql)?;
     let mut rows = find.query([thread])?;
     let mut runs = Vec::new();
@@ -219,6 +232,7 @@ fn kwargs_of(asked: Asked, told: Told) -> Result<Kwargs> {
     Ok(Kwargs {
         input: asked.input.into_iter().next(),
         command: asked.command.into_iter().next(),
+        answers: asked.answers,
         config: told.config,
         context: told.context,
         stream_modes: told.stream_modes.iter().map(mode).collect::<Result<_>>()?,
@@ -235,16 +249,27 @@ fn kwargs_of(asked: Asked, told: Told) -> Result<Kwargs> {
     })
 }
 
+/// The column `status`.
+fn word_of(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Cancelling(CancelAction::Interrupt) => "cancelling",
+        RunStatus::Cancelling(CancelAction::Rollback) => "rolling back",
+        other => other.as_str(),
+    }
+}
+
 fn status_of(word: &str) -> Result<RunStatus> {
-    use RunStatus::{Error, Interrupted, Pending, Running, Success, Timeout};
+    use RunStatus::{Cancelling, Error, Interrupted, Pending, Running, Success, Timeout};
+    let cancelling = [CancelAction::Interrupt, CancelAction::Rollback].map(Cancelling);
     [Pending, Running, Error, Success, Timeout, Interrupted]
         .into_iter()
-        .find(|status| status.as_str() == word)
+        .chain(cancelling)
+        .find(|status| word_of(*status) == word)
         .ok_or_else(|| corrupt("a run of no known status"))
 }
 
 fn strategy_of(word: &str) -> Result<MultitaskStrategy> {
-    [MultitaskStrategy::Enqueue, MultitaskStrategy::Reject]
+    MultitaskStrategy::ALL
         .into_iter()
         .find(|strategy| strategy.as_str() == word)
         .ok_or_else(|| corrupt("no known multitask strategy"))

@@ -18,7 +18,8 @@ use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 use super::error::OpenError;
 
 /// Each brings the schema from the version that is its place in the list to the next.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
 CREATE TABLE threads (
     key INTEGER PRIMARY KEY,
     id BLOB NOT NULL UNIQUE,
@@ -73,7 +74,13 @@ CREATE TABLE names (
     id INTEGER PRIMARY KEY,
     name TEXT NOT NULL UNIQUE
 );
-"];
+",
+    "
+DROP INDEX open_runs;
+CREATE INDEX open_runs ON runs (thread) WHERE status IN ('pending', 'running', 'cancelling', 'rolling back');
+CREATE INDEX run_ids ON runs (id);
+",
+];
 
 /// The newest version that this program knows.
 pub(super) fn version() -> i64 {

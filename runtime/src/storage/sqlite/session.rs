@@ -132,6 +132,10 @@ impl Read for Session {
         self.look(|db, _, _| runs::open_threads(db))
     }
 
+    fn thread_of(&mut self, run_id: Uuid) -> Result<Option<Uuid>> {
+        self.look(|db, _, _| runs::thread_of(db, run_id))
+    }
+
     fn open_runs(&mut self, thread_id: Uuid) -> Result<Vec<Run>> {
         let found = self.look_at(thread_id, |commits| runs::open(commits.db, commits.thread, thread_id))?;
         Ok(found.unwrap_or_default())

@@ -74,7 +74,7 @@ fn checkpoint(id: u128, parent: Option<&Checkpoint>, changed: &[(&str, Shared)])
     let checkpoint = Checkpoint { id, created_at: Timestamp(7), values, versions, seen, updated };
     let metadata = Metadata { extra: Arc::default(), source: Source::Loop, step: 1, parents: Arc::default() };
     let parent = parent.map(|parent| parent.id);
-    let new = NewCheckpoint { checkpoint: Arc::new(checkpoint), metadata, parent };
+    let new = NewCheckpoint { checkpoint: Arc::new(checkpoint), metadata, parent, shown: None };
     Commit { ns: root(), writes: None, checkpoint: Some(new), outcome: Outcome::Continue }
 }
 
