@@ -23,7 +23,6 @@ const WAITING: &[(&str, &[&str])] = &[
     ("the routes of the store", &["store", "store-filters"]),
     ("searching and copying threads", &["threads-crud", "threads-copy-used"]),
     ("crons", &["crons-crud"]),
-    ("multitask strategies", &["runs-interrupt", "runs-rollback"]),
 ];
 
 /// The headers that are compared.

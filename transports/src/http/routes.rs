@@ -59,6 +59,9 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(resource("/runs/stream", [web::post().to(runs::stream)]))
         .service(resource("/runs/batch", [web::post().to(runs::batch)]))
         .service(resource("/runs/wait", [web::post().to(runs::wait)]))
+        .service(resource("/runs/cancel", [web::post().to(runs::cancel)]))
+        .service(resource("/runs/{run_id}/join", [get().to(run::join_alone)]))
+        .service(resource("/runs/{run_id}/stream", [get().to(run::stream_alone)]))
         .default_service(web::to(unknown));
 }
 

@@ -34,33 +34,49 @@ pub(super) async fn delete(served: Data<Served>, path: Path<(String, String)>) -
 /// `GET /threads/{thread_id}/runs/{run_id}/join`: what the run comes to. Of one that is over, how its thread
 /// stands now.
 pub(super) async fn join(served: Data<Served>, path: Path<(String, String)>, asked: HttpRequest) -> Answer {
-    let run = find(&served, &path).await?;
-    let leaving = leaving(&run, &asked, &served)?;
-    let subscription = listen(&served, &run, Begin::Now).await?;
+    join_run(&served, find(&served, &path).await?, &asked).await
+}
+
+/// `GET /runs/{run_id}/join`: the same, for a client that does not know the thread.
+pub(super) async fn join_alone(served: Data<Served>, path: Path<String>, asked: HttpRequest) -> Answer {
+    join_run(&served, served.runtime.find_run(run_id(&path)?).await?, &asked).await
+}
+
+async fn join_run(served: &Served, run: Run, asked: &HttpRequest) -> Answer {
+    let leaving = leaving(&run, asked, served)?;
+    let subscription = listen(served, &run, Begin::Now).await?;
     let result = told::result(run.clone(), subscription, OrElse::Thread, leaving, served.runtime.clone());
-    Ok(told::document(&run, result, &served))
+    Ok(told::document(&run, result, served))
 }
 
 /// `GET /threads/{thread_id}/runs/{run_id}/stream`: the events of the run, from where the client stands.
 pub(super) async fn stream(served: Data<Served>, path: Path<(String, String)>, asked: HttpRequest) -> Answer {
-    let run = find(&served, &path).await?;
-    let leaving = leaving(&run, &asked, &served)?;
-    let wanted = Wanted::from_query(&query(&asked)?);
+    stream_run(&served, find(&served, &path).await?, &asked).await
+}
+
+/// `GET /runs/{run_id}/stream`: the same, for a client that does not know the thread.
+pub(super) async fn stream_alone(served: Data<Served>, path: Path<String>, asked: HttpRequest) -> Answer {
+    stream_run(&served, served.runtime.find_run(run_id(&path)?).await?, &asked).await
+}
+
+async fn stream_run(served: &Served, run: Run, asked: &HttpRequest) -> Answer {
+    let leaving = leaving(&run, asked, served)?;
+    let wanted = Wanted::from_query(&query(asked)?);
     let last = asked.headers().get("last-event-id").and_then(|value| value.to_str().ok());
     let place = Place::from_last_event_id(last, run.kwargs.resumable)?;
-    let all = listen(&served, &run, Begin::Oldest).await?;
+    let all = listen(served, &run, Begin::Oldest).await?;
     let at = At::thread(&run);
     if place != Place::Now {
         let frames = told::frames(Events::from(&run, place, wanted), all);
-        return Ok(told::event_stream(&at, leaving.watch(frames), &served));
+        return Ok(told::event_stream(&at, leaving.watch(frames), served));
     }
-    let next = listen(&served, &run, Begin::Now).await?;
+    let next = listen(served, &run, Begin::Now).await?;
     let frames = first(next).map(move |first| {
         let place = first.map(|first| Place::After(first.saturating_sub(1)));
         let frames = place.map(|place| told::frames(Events::from(&run, place, wanted), all));
         futures_util::stream::iter(frames).flatten()
     });
-    Ok(told::event_stream(&at, leaving.watch(frames.flatten_stream()), &served))
+    Ok(told::event_stream(&at, leaving.watch(frames.flatten_stream()), served))
 }
 
 /// `POST /threads/{thread_id}/runs/{run_id}/cancel`: stops the run, and says so at once, or waits until it has

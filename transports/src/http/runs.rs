@@ -1,14 +1,15 @@
 //! The routes that start runs: and read their events, or wait for their end, or let them be.
 
 use actix_web::web::{Data, Path, Payload};
+use actix_web::{HttpRequest, HttpResponse};
 use eddyline_runtime::{Handle, Run, StartRun, Subscription};
 use uuid::Uuid;
 
 use super::answer::{self, Answer};
 use super::leaving::Leaving;
-use super::request::{Served, detached, thread_id};
+use super::request::{Served, detached, query, thread_id};
 use super::told::{self, At, OrElse};
-use crate::wire::{Events, Refusal, RunBody, RunJson};
+use crate::wire::{Cancel, CancelBody, Events, Refusal, RunBody, RunJson};
 
 /// `POST /threads/{thread_id}/runs/stream`: a run on a thread, and its events.
 pub(super) async fn stream_on_thread(served: Data<Served>, path: Path<String>, payload: Payload) -> Answer {
@@ -55,6 +56,17 @@ pub(super) async fn batch(served: Data<Served>, payload: Payload) -> Answer {
     Ok(answer::json(&runs.iter().map(RunJson).collect::<Vec<_>>()))
 }
 
+/// `POST /runs/cancel`: stops several runs, and does not wait for them.
+pub(super) async fn cancel(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
+    let cancel = Cancel::from_query(&query(&asked)?);
+    let request = served.body::<CancelBody>(payload).await?.into_request(cancel)?;
+    let runtime = served.runtime.clone();
+    match detached(async move { runtime.cancel_runs(request).await }).await? {
+        0 => Err(Refusal::not_found("No runs found to cancel.")),
+        _ => Ok(HttpResponse::NoContent().finish()),
+    }
+}
+
 /// Starts runs in their order; when one is refused, those before it go again, with their threads.
 async fn start_all(runtime: &Handle, requests: Vec<StartRun>) -> Result<Vec<Run>, eddyline_runtime::Error> {
     let mut started: Vec<Run> = Vec::with_capacity(requests.len());
@@ -73,7 +85,7 @@ async fn start_all(runtime: &Handle, requests: Vec<StartRun>) -> Result<Vec<Run>
     Ok(started)
 }
 
-fn created(run: &Run, at: &At) -> actix_web::HttpResponse {
+fn created(run: &Run, at: &At) -> HttpResponse {
     let mut answer = answer::json(&RunJson(run));
     at.content_location(answer.headers_mut());
     answer
@@ -88,13 +100,13 @@ struct Started {
 }
 
 impl Started {
-    fn stream(self, at: &At, served: &Served) -> actix_web::HttpResponse {
+    fn stream(self, at: &At, served: &Served) -> HttpResponse {
         let leaving = Leaving::new(&self.run, self.cancel_on_disconnect, served);
         let frames = told::frames(Events::new(&self.run), self.subscription);
         told::event_stream(at, leaving.watch(frames), served)
     }
 
-    fn wait(self, or_else: OrElse, served: &Served) -> actix_web::HttpResponse {
+    fn wait(self, or_else: OrElse, served: &Served) -> HttpResponse {
         let leaving = Leaving::new(&self.run, self.cancel_on_disconnect, served);
         let runtime = served.runtime.clone();
         let result = told::result(self.run.clone(), self.subscription, or_else, leaving, runtime);

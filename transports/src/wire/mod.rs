@@ -27,7 +27,7 @@ mod thread_state;
 
 pub(crate) use assistant::{AssistantJson, AssistantSearch};
 pub(crate) use body::{parse, parse_list};
-pub(crate) use cancel::Cancel;
+pub(crate) use cancel::{Cancel, CancelBody};
 pub(crate) use drawing::{DrawingJson, xray};
 pub(crate) use events::Events;
 pub(crate) use frame::{Frame, HEARTBEAT};

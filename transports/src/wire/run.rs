@@ -1,14 +1,14 @@
 //! The body that asks for a run.
 
 use eddyline_engine::config::Durability;
-use eddyline_runtime::{IfNotExists, MultitaskStrategy, OnCompletion, StartRun};
+use eddyline_runtime::{IfNotExists, OnCompletion, StartRun};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Refusal;
 use super::body::{refuse_nul_keys, strip_reserved, strip_reserved_metadata};
-use super::run_fields::{Config, Modes, Pauses, not_built};
+use super::run_fields::{Config, Modes, Multitask, Pauses, delay, not_built};
 
 /// The body of `POST /runs/stream` and of its siblings.
 #[derive(Debug, Deserialize)]
@@ -36,15 +36,6 @@ pub(crate) struct RunBody {
     durability: Option<Durability>,
     checkpoint_during: Option<bool>,
     strict_resume: Option<bool>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
-enum Multitask {
-    Enqueue,
-    Reject,
-    Interrupt,
-    Rollback,
 }
 
 #[derive(Debug, Deserialize)]
@@ -101,8 +92,11 @@ impl RunBody {
         {
             request.stream_modes = modes;
         }
-        if let Some(Multitask::Reject) = self.multitask_strategy {
-            request.multitask_strategy = MultitaskStrategy::Reject;
+        if let Some(Multitask(strategy)) = self.multitask_strategy {
+            request.multitask_strategy = strategy;
+        }
+        if let Some(seconds) = self.after_seconds {
+            request.delay = delay(seconds)?;
         }
         if let Some(Completion::Keep) = self.on_completion {
             request.on_completion = OnCompletion::Keep;
@@ -115,12 +109,8 @@ impl RunBody {
     }
 
     fn refuse_what_is_not_built(&self) -> Result<(), Refusal> {
-        let strategy = &self.multitask_strategy;
-        let other_strategy = matches!(strategy, Some(Multitask::Interrupt | Multitask::Rollback));
-        not_built("after_seconds", self.after_seconds.is_some_and(|seconds| seconds > 0.0))?;
         not_built("feedback_keys", self.feedback_keys.as_ref().is_some_and(|keys| !keys.is_empty()))?;
-        not_built("webhook", self.webhook.is_some())?;
-        not_built("multitask_strategy", other_strategy)
+        not_built("webhook", self.webhook.is_some())
     }
 
     fn durability(&self) -> Durability {
@@ -154,7 +144,7 @@ fn strip(request: &mut StartRun) -> Result<(), Refusal> {
 #[cfg(test)]
 mod tests {
     use eddyline_engine::config::Breakpoints;
-    use eddyline_runtime::StreamMode;
+    use eddyline_runtime::{MultitaskStrategy, StreamMode};
     use serde_json::json;
 
     use super::*;
@@ -251,13 +241,22 @@ mod tests {
     }
 
     #[test]
+    fn a_run_meets_others_as_its_strategy_says_and_starts_when_it_may() {
+        let body = json!({"assistant_id": "a", "multitask_strategy": "rollback", "after_seconds": 1.5});
+        let request = read(&body).unwrap();
+        assert_eq!(request.multitask_strategy, MultitaskStrategy::Rollback);
+        assert_eq!(request.delay.as_millis(), 1500);
+        assert!(read(&json!({"assistant_id": "a", "after_seconds": -3})).unwrap().delay.is_zero());
+        check(&json!({"assistant_id": "a", "after_seconds": 1e300}), "`after_seconds`: is too large");
+        check(
+            &json!({"assistant_id": "a", "multitask_strategy": "maybe"}),
+            "`multitask_strategy`: unknown strategy `maybe`; there are enqueue, reject, interrupt, rollback",
+        );
+    }
+
+    #[test]
     fn what_is_not_built_is_refused() {
-        for (field, value) in [
-            ("webhook", json!("https://example.org")),
-            ("after_seconds", json!(1)),
-            ("feedback_keys", json!(["a"])),
-            ("multitask_strategy", json!("rollback")),
-        ] {
+        for (field, value) in [("webhook", json!("https://example.org")), ("feedback_keys", json!(["a"]))] {
             let mut body = json!({"assistant_id": "a"});
             body[field] = value;
             check(&body, &format!("`{field}` is not supported yet"));

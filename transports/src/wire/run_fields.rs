@@ -1,7 +1,9 @@
 //! The kinds of value that fields of a run's body take.
 
+use std::time::Duration;
+
 use eddyline_engine::config::Breakpoints;
-use eddyline_runtime::StreamMode;
+use eddyline_runtime::{MultitaskStrategy, StreamMode};
 use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
@@ -44,6 +46,26 @@ impl<'de> Deserialize<'de> for Modes {
         };
         names.iter().map(mode).collect::<Result<_, _>>().map(Self)
     }
+}
+
+/// The `multitask_strategy` of a run.
+#[derive(Debug)]
+pub(super) struct Multitask(pub(super) MultitaskStrategy);
+
+impl<'de> Deserialize<'de> for Multitask {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let name = String::deserialize(deserializer)?;
+        let found = MultitaskStrategy::ALL.into_iter().find(|strategy| strategy.as_str() == name);
+        let known = || MultitaskStrategy::ALL.map(MultitaskStrategy::as_str).join(", ");
+        let unknown = || de::Error::custom(format!("unknown strategy `{name}`; there are {}", known()));
+        found.map(Self).ok_or_else(unknown)
+    }
+}
+
+/// The `after_seconds` of a run; what is past is now.
+pub(super) fn delay(seconds: f64) -> Result<Duration, Refusal> {
+    let wrong = |_| Refusal::unprocessable("`after_seconds`: is too large");
+    Duration::try_from_secs_f64(seconds.max(0.0)).map_err(wrong)
 }
 
 /// The `interrupt_before` and `interrupt_after` of a run: `"*"` or names of nodes.
