@@ -27,6 +27,8 @@ enum Command {
     Run(Run),
     /// Print a graph as Mermaid text
     Draw(Draw),
+    /// Copy the data folder's database as it stands now, while a server works with it
+    Backup(Backup),
 }
 
 /// A graph that runs here and now: no server, no thread, nothing kept.
@@ -57,6 +59,19 @@ struct Draw {
     depth: usize,
 }
 
+/// The copy is a database of its own: as `eddyline.db` in an empty folder it can be served.
+#[derive(Args)]
+struct Backup {
+    /// The file to write; it must not be there yet
+    file: PathBuf,
+    /// The folder to copy from [default: .eddyline]
+    #[arg(long, value_name = "FOLDER")]
+    data_dir: Option<String>,
+    /// The settings file, TOML or JSON [default: eddyline.toml, if it is there]
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
 #[derive(Args)]
 struct Serve {
     /// The address to listen on: an IP address, or `localhost` [default: 127.0.0.1]
@@ -77,15 +92,27 @@ struct Serve {
     /// The settings file, TOML or JSON [default: eddyline.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
+    /// What to log: `error`, `warn`, `info`, `debug` or `trace` [default: info]
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<String>,
+    /// How to log: `text` for people, `json` for programs [default: text]
+    #[arg(long, value_name = "FORMAT")]
+    log_format: Option<String>,
+}
+
+/// The settings file and the environment; flags come on top.
+fn loader(config: Option<PathBuf>) -> eddyline::settings::Loader {
+    let loader = Settings::loader();
+    match config {
+        Some(file) => loader.file(file),
+        None => loader.default_file(),
+    }
+    .environment()
 }
 
 impl Serve {
     fn settings(self) -> Result<Settings, eddyline::settings::Error> {
-        let mut loader = match self.config {
-            Some(file) => Settings::loader().file(file),
-            None => Settings::loader().default_file(),
-        }
-        .environment();
+        let mut loader = loader(self.config);
         if let Some(host) = self.host {
             loader = loader.set("http.host", host);
         }
@@ -101,6 +128,12 @@ impl Serve {
         if self.memory {
             loader = loader.set("storage.memory", true);
         }
+        if let Some(level) = self.log_level {
+            loader = loader.set("log.level", level);
+        }
+        if let Some(format) = self.log_format {
+            loader = loader.set("log.format", format);
+        }
         loader.load()
     }
 }
@@ -110,6 +143,7 @@ fn main() -> ExitCode {
     let done = match cli.command {
         Some(Command::Run(run)) => run.run(),
         Some(Command::Draw(draw)) => draw.draw(),
+        Some(Command::Backup(backup)) => backup.backup(),
         Some(Command::Serve(serve)) => serve.serve(),
         None => cli.serve.serve(),
     };
@@ -157,6 +191,17 @@ impl Draw {
     fn draw(self) -> anyhow::Result<()> {
         let text = graph(&self.graph)?.mermaid(self.depth);
         Ok(std::io::stdout().write_all(text.as_bytes())?)
+    }
+}
+
+impl Backup {
+    fn backup(self) -> anyhow::Result<()> {
+        let mut loader = loader(self.config);
+        if let Some(folder) = self.data_dir {
+            loader = loader.set("storage.data_dir", folder).set("storage.memory", false);
+        }
+        let folder = loader.load()?.data_dir.context("the settings keep everything in memory")?;
+        Ok(eddyline::runtime::storage::backup(folder, self.file)?)
     }
 }
 

@@ -4,7 +4,7 @@ use actix_rt::System;
 use eddyline_config::Settings;
 use eddyline_engine::Graph;
 use eddyline_engine::model::ChatModel;
-use eddyline_runtime::{Builder, Handle, Runtime};
+use eddyline_runtime::{Builder, Handle, Options, Runtime};
 use eddyline_transports::{Http, HttpOptions, Shutdown, Transport};
 use futures_util::future::{LocalBoxFuture, join_all};
 
@@ -66,9 +66,10 @@ impl Server {
         let address = http.address();
         let mut transports = self.transports;
         transports.push(boxed(http));
+        let runtime = self.runtime.options(options(&self.settings));
         let runtime = match &self.settings.data_dir {
-            Some(folder) => self.runtime.data_dir(folder),
-            None => self.runtime,
+            Some(folder) => runtime.data_dir(folder),
+            None => runtime,
         };
         let runtime = runtime.start()?;
         tracing::info!(address = %format_args!("http://{address}"), "listening");
@@ -88,6 +89,17 @@ fn http_options(settings: &Settings) -> HttpOptions {
         workers: http.workers.unwrap_or(defaults.workers),
         max_body_bytes: http.max_body_bytes,
         cors_origins: http.cors_origins.clone(),
+    }
+}
+
+fn options(settings: &Settings) -> Options {
+    Options {
+        runs: settings.runs.max_running,
+        run_timeout: settings.runs.timeout,
+        shutdown_grace: settings.runs.shutdown_grace,
+        tape_bytes: settings.streams.kept_bytes,
+        thread_sleep: settings.streams.kept,
+        ..Options::default()
     }
 }
 

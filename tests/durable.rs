@@ -95,3 +95,22 @@ fn a_folder_in_use_is_refused_by_name() {
     let said = String::from_utf8(second.stderr).unwrap();
     assert!(!second.status.success() && said.contains(&*folder.to_string_lossy()), "{said}");
 }
+
+#[test]
+fn a_copy_made_while_the_server_works_can_be_served() {
+    let (folder, copy) = (folder("backup"), folder("backup-copy"));
+    std::fs::create_dir_all(&copy).unwrap();
+    let server = Server::start_over(&folder);
+    let thread = joke(&server);
+    let backup = |file: &str| {
+        let file = copy.join(file);
+        let words = ["backup", file.to_str().unwrap(), "--data-dir", folder.to_str().unwrap()];
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_eddyline")).args(words).output().unwrap();
+        (output.status.success(), String::from_utf8(output.stderr).unwrap())
+    };
+    assert_eq!(backup("eddyline.db"), (true, String::new()));
+    let (done, said) = backup("eddyline.db");
+    assert!(!done && said.contains("there is a file") && said.contains("choose another name"), "{said}");
+    assert_eq!(values(&Server::start_over(&copy), &thread), expected());
+    assert_eq!(values(&server, &thread), expected(), "the server went on");
+}

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::error::Error;
 use crate::load::Loader;
@@ -15,8 +16,32 @@ pub struct Settings {
     pub http: Http,
     /// The folder that keeps threads, runs and checkpoints; `None` keeps them in memory.
     pub data_dir: Option<PathBuf>,
+    /// How much may run, and for how long.
+    pub runs: Runs,
+    /// What is kept of what was streamed.
+    pub streams: Streams,
     /// The log.
     pub log: Log,
+}
+
+/// How much may run, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Runs {
+    /// Runs under way at once, over all threads.
+    pub max_running: usize,
+    /// How long one attempt at a run may take.
+    pub timeout: Duration,
+    /// How long the end of the server waits for runs to reach a commit.
+    pub shutdown_grace: Duration,
+}
+
+/// What is kept of what was streamed, for readers who come late or come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Streams {
+    /// Bytes of each thread, as estimated.
+    pub kept_bytes: usize,
+    /// For how long after the last run and the last reader of the thread.
+    pub kept: Duration,
 }
 
 /// How HTTP is served.
@@ -69,6 +94,8 @@ impl TryFrom<typed::Typed> for Settings {
         Ok(Self {
             http: typed.http.try_into()?,
             data_dir: data_dir(typed.storage)?,
+            runs: typed.runs.try_into()?,
+            streams: typed.streams.try_into()?,
             log: typed.log.try_into()?,
         })
     }
@@ -88,6 +115,29 @@ impl TryFrom<typed::Http> for Http {
             workers: NonZeroUsize::new(number("http.workers", typed.workers, 0, 1024)?),
             max_body_bytes: number("http.max_body_bytes", typed.max_body_bytes, 1, 1 << 30)?,
             cors_origins: origins(given("http.cors_origins", typed.cors_origins)?)?,
+        })
+    }
+}
+
+impl TryFrom<typed::Runs> for Runs {
+    type Error = Error;
+
+    fn try_from(typed: typed::Runs) -> Result<Self, Error> {
+        Ok(Self {
+            max_running: number("runs.max_running", typed.max_running, 1, 1 << 20)?,
+            timeout: seconds("runs.timeout_seconds", typed.timeout_seconds, 1)?,
+            shutdown_grace: seconds("runs.shutdown_grace_seconds", typed.shutdown_grace_seconds, 0)?,
+        })
+    }
+}
+
+impl TryFrom<typed::Streams> for Streams {
+    type Error = Error;
+
+    fn try_from(typed: typed::Streams) -> Result<Self, Error> {
+        Ok(Self {
+            kept_bytes: number("streams.kept_bytes", typed.kept_bytes, 0, 1 << 40)?,
+            kept: seconds("streams.kept_seconds", typed.kept_seconds, 0)?,
         })
     }
 }
@@ -125,6 +175,11 @@ fn number<T: TryFrom<i64>>(key: &'static str, value: Option<i64>, min: i64, max:
     let value = given(key, value)?;
     let allowed = if (min..=max).contains(&value) { T::try_from(value).ok() } else { None };
     allowed.ok_or_else(|| invalid(key, format!("lies between {min} and {max}"), value.to_string()))
+}
+
+/// At most ten years.
+fn seconds(key: &'static str, value: Option<i64>, min: i64) -> Result<Duration, Error> {
+    number(key, value, min, 315_360_000).map(Duration::from_secs)
 }
 
 fn host(text: &str) -> Result<IpAddr, Error> {
@@ -173,6 +228,14 @@ mod tests {
         assert_eq!((settings.http.workers, settings.http.max_body_bytes), (None, 2 << 20));
         assert!(settings.http.cors_origins.is_empty());
         assert_eq!(settings.data_dir, Some(".eddyline".into()));
+        let runs = Runs {
+            max_running: 1024,
+            timeout: Duration::from_hours(24),
+            shutdown_grace: Duration::from_secs(30),
+        };
+        assert_eq!(settings.runs, runs);
+        let streams = Streams { kept_bytes: 8 << 20, kept: Duration::from_mins(5) };
+        assert_eq!(settings.streams, streams);
         let forgetful = Settings::loader().set("storage.memory", true).load().unwrap();
         assert_eq!(forgetful.data_dir, None);
         assert_eq!(settings.log, Log { level: "info,actix_server=warn".into(), format: LogFormat::Text });
@@ -192,6 +255,12 @@ mod tests {
             "http.host",
             "example.org",
             "setting `http.host` is an IP address or `localhost`, not `example.org`",
+        );
+        check("runs.max_running", 0, "setting `runs.max_running` lies between 1 and 1048576, not `0`");
+        check(
+            "streams.kept_seconds",
+            -1,
+            "setting `streams.kept_seconds` lies between 0 and 315360000, not `-1`",
         );
         check("log.format", "xml", "setting `log.format` is `text` or `json`, not `xml`");
     }

@@ -7,6 +7,8 @@ use serde::Deserialize;
 pub(crate) struct Typed {
     pub(crate) http: Http,
     pub(crate) storage: Storage,
+    pub(crate) runs: Runs,
+    pub(crate) streams: Streams,
     pub(crate) log: Log,
 }
 
@@ -15,6 +17,21 @@ pub(crate) struct Typed {
 pub(crate) struct Storage {
     pub(crate) data_dir: Option<String>,
     pub(crate) memory: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Runs {
+    pub(crate) max_running: Option<i64>,
+    pub(crate) timeout_seconds: Option<i64>,
+    pub(crate) shutdown_grace_seconds: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Streams {
+    pub(crate) kept_bytes: Option<i64>,
+    pub(crate) kept_seconds: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

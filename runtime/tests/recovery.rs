@@ -306,6 +306,11 @@ async fn a_run_that_was_being_stopped_does_not_go_on() {
     }
 }
 
+async fn ask(_: Work, ctx: NodeContext) -> Result<Update<Work>, NodeError> {
+    let answer: String = ctx.interrupt("?")?;
+    Ok(Work::update().done([answer]))
+}
+
 /// Asks, hangs until the world is open, and asks again.
 fn asking(world: &Arc<World>) -> CompiledGraph<Work> {
     let two = Arc::clone(world);
@@ -319,10 +324,6 @@ fn asking(world: &Arc<World>) -> CompiledGraph<Work> {
             Work::update()
         }
     };
-    async fn ask(_: Work, ctx: NodeContext) -> Result<Update<Work>, NodeError> {
-        let answer: String = ctx.interrupt("?")?;
-        Ok(Work::update().done([answer]))
-    }
     StateGraph::<Work>::new()
         .node("one", ask)
         .node("hang", hang)

@@ -22,7 +22,7 @@ use crate::threads::Thread;
 pub use eddyline_engine::StorageError as Error;
 pub use memory::MemoryStorage;
 #[cfg(feature = "sqlite")]
-pub use sqlite::{OpenError, SqliteStorage};
+pub use sqlite::{BackupError, OpenError, SqliteStorage, backup};
 
 /// A result of storage.
 pub type Result<T> = std::result::Result<T, Error>;

@@ -148,7 +148,9 @@ impl ThreadActor {
         let broker = self.broker.as_ref().map(Addr::downgrade);
         move || {
             if let Some(broker) = broker.and_then(|broker| broker.upgrade()) {
-                runs.into_iter().for_each(|run_id| broker.do_send(NeverBegan { run_id }));
+                for run_id in runs {
+                    broker.do_send(NeverBegan { run_id });
+                }
             }
         }
     }

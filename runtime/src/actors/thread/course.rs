@@ -1,38 +1,26 @@
-//! The course of a run, from the thread's side: it is admitted and launched, it commits, it ends. What it came to
-//! is stored before anybody hears of the end: with its last commit, when that is known to be the last.
+//! The course of a run, from the thread's side: it is admitted and launched, and it commits. How it ends stands in
+//! `over`.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use actix::fut::wrap_future;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler};
-use eddyline_engine::RunError;
-use eddyline_engine::checkpoint::Commit;
-use eddyline_engine::fact::{Body, Fact, Failure};
 use eddyline_engine::ids::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
-use super::ending::{Ending, timed_out};
-use super::orders::answered;
 use super::{Current, StopCause, ThreadActor};
 use crate::actors::{Launch, RunActor};
-use crate::error::Error as RequestError;
 use crate::machine::{Effect, Event};
-use crate::messages::{
-    Answer, Attach, CutOff, Look, RunEnd, RunOver, StoreCommit, Stored, Unsealed, WriteFailed,
-};
-use crate::runs::{CancelAction, Run, RunStatus};
+use crate::messages::{Attach, CutOff, Look, RunEnd, RunOver, StoreCommit};
+use crate::runs::{Run, RunStatus};
 use crate::storage::{Change, Error};
 use crate::stream::feed::feed;
-use crate::threads::Thread;
 
 /// How often a run may be picked up.
 pub(super) const ATTEMPTS: u32 = 3;
-
-/// How long to wait before storage is asked again to store what a run came to.
-const AGAIN: Duration = Duration::from_secs(1);
 
 impl ThreadActor {
     pub(super) fn apply(&mut self, effects: Vec<Effect>, ctx: &mut Context<Self>) {
@@ -168,119 +156,6 @@ impl ThreadActor {
         }
     }
 
-    /// Stores the last commit of a run together with how the run ended.
-    fn seal(&mut self, commit: Commit, over: RunOver, answer: Answer, ctx: &mut Context<Self>) {
-        let run_id = over.run_id;
-        let before = self.head.clone();
-        let mut changes = vec![Change::Commit(commit)];
-        changes.extend(self.final_changes(&over));
-        let current = self.current.as_mut().expect("a run that commits has the slot");
-        current.over = Some(over);
-        current.before = before;
-        self.on(Event::Sealed { run: run_id });
-        let thread = ctx.address().downgrade();
-        let answer = Answer::new(move |result| {
-            if result.is_err()
-                && let Some(thread) = thread.upgrade()
-            {
-                thread.do_send(Unsealed { run_id });
-            }
-            answer.give(result);
-        });
-        self.put(changes, answer);
-    }
-
-    /// Stores what the run came to, with the thread as it stands now.
-    fn finish(&mut self, run_id: Uuid, ctx: &mut Context<Self>) {
-        let current = self.current.as_mut().expect("a run is finished while it has the slot");
-        let mut over = current.over.take().expect("a run is finished after it has ended");
-        match current.stop.as_ref().map(|stop| stop.cause) {
-            // Even if it came to its end in the same moment.
-            Some(StopCause::Cancelled(_)) => over.end = RunEnd::Cancelled,
-            Some(StopCause::TooLong) => over.end = RunEnd::TimedOut,
-            None if over.end == RunEnd::Died => over.end = RunEnd::Failed(exceeded(run_id)),
-            None => {}
-        }
-        let changes = self.final_changes(&over);
-        self.runs.remove(&run_id);
-        if let Some(current) = &mut self.current {
-            current.over = Some(over);
-        }
-        self.put_end(run_id, changes, ctx);
-    }
-
-    fn put_end(&self, run_id: Uuid, changes: Vec<Change>, ctx: &mut Context<Self>) {
-        let thread = ctx.address().downgrade();
-        let stored = changes.clone();
-        let answer = Answer::new(move |result| {
-            if let Some(thread) = thread.upgrade() {
-                thread.do_send(Stored { run_id, changes, result });
-            }
-        });
-        self.put(stored, answer);
-    }
-
-    fn final_changes(&mut self, over: &RunOver) -> Vec<Change> {
-        let (now, more) = (self.environment.now(), self.queue.has_waiting());
-        let queued = self.runs.get(&over.run_id).expect("the queue holds runs that were accepted");
-        let stop = self.current.as_ref().and_then(|current| current.stop.as_ref());
-        let rolls_back = stop.is_some_and(|stop| stop.cause == StopCause::Cancelled(CancelAction::Rollback));
-        let reason = stop.map(|stop| stop.reason.as_str());
-        Ending { run: queued.run.clone(), over, reason, rolls_back, more, now }.changes(&mut self.head)
-    }
-
-    /// Tells listeners that the run is over; a run that will go on later just falls silent.
-    fn announce_end(&mut self, ctx: &mut Context<Self>) {
-        let Some(current) = self.current.take() else { return };
-        if let Some(limit) = current.limit {
-            ctx.cancel_future(limit);
-        }
-        for reply in current.too_late {
-            reply.send(Err(RequestError::NothingToCancel { run_id: current.run_id }));
-        }
-        for reply in current.stop.into_iter().flat_map(|stop| stop.waiting) {
-            reply.send(Ok(()));
-        }
-        let last = current.over.and_then(|over| match over.end {
-            RunEnd::Done | RunEnd::Paused | RunEnd::Cancelled => Some(None),
-            RunEnd::Failed(failure) => Some(Some(failure)),
-            RunEnd::TimedOut => Some(Some(timed_out())),
-            RunEnd::Drained | RunEnd::Died => None,
-        });
-        let last = last.map(|failure| self.run_ended(failure));
-        ctx.spawn(wrap_future(current.facts.end(last)));
-    }
-
-    fn run_ended(&self, failure: Option<Failure>) -> Fact {
-        Fact { ns: "".into(), at: self.environment.now(), body: Body::RunEnded { failure } }
-    }
-
-    /// What the run came to could not be stored. Listeners do not wait for ever, and hear of it; storage is asked
-    /// again until it takes it, and until then the run keeps its slot.
-    fn end_is_not_stored(
-        &mut self,
-        run_id: Uuid,
-        changes: Vec<Change>,
-        error: Error,
-        ctx: &mut Context<Self>,
-    ) {
-        tracing::error!(thread_id = %self.thread_id, %run_id, %error, "the end of a run is not stored; storage is asked again");
-        let Some(current) = &mut self.current else { return };
-        for reply in current.stop.iter_mut().flat_map(|stop| std::mem::take(&mut stop.waiting)) {
-            reply.send(answered(Err(error.clone()), ()));
-        }
-        let failure = match current.over.as_ref().map(|over| &over.end) {
-            Some(RunEnd::Failed(failure)) => failure.clone(),
-            _ => RunError::from(error.clone()).failure(),
-        };
-        let facts = current.facts.clone();
-        ctx.spawn(wrap_future(facts.end(Some(self.run_ended(Some(failure))))));
-        if matches!(error, Error::Fenced { .. }) {
-            return ctx.notify(WriteFailed { error });
-        }
-        ctx.run_later(AGAIN, move |thread, ctx| thread.put_end(run_id, changes, ctx));
-    }
-
     /// Begins the next attempt at a run whose actor died, from its last commit.
     fn begin_again(&mut self, run_id: Uuid, ctx: &mut Context<Self>) {
         let Some(current) = self.current.take() else { return };
@@ -299,12 +174,6 @@ impl ThreadActor {
         let attempts = self.runs.get(&run_id).map_or(ATTEMPTS, |queued| queued.run.attempt);
         !is_stopped && attempts < ATTEMPTS && !self.queue.is_draining()
     }
-}
-
-/// A run that was picked up as often as it may be.
-pub(super) fn exceeded(run_id: Uuid) -> Failure {
-    let message = format!("Run {run_id} exceeded max attempts ({ATTEMPTS}).");
-    Failure { class: "RuntimeError".into(), message: message.into(), visible: true }
 }
 
 /// The run is running, for one more time; what clients see of it says so.
@@ -334,22 +203,6 @@ impl Handler<StoreCommit> for ThreadActor {
     }
 }
 
-/// The thread's record is what it was, and the run fails.
-impl Handler<Unsealed> for ThreadActor {
-    type Result = ();
-
-    fn handle(&mut self, Unsealed { run_id }: Unsealed, _: &mut Self::Context) {
-        let Some(current) = self.current.as_mut().filter(|current| current.run_id == run_id) else { return };
-        current.over = None;
-        if let (Some(before), Some(head)) = (current.before.take(), &mut self.head) {
-            // What clients said about the thread meanwhile stays.
-            let (metadata, config) = (std::mem::take(&mut head.metadata), std::mem::take(&mut head.config));
-            *head = Thread { metadata, config, ..before };
-        }
-        self.on(Event::Unsealed { run: run_id });
-    }
-}
-
 /// For a run: after everything that it committed before.
 impl<T: Send + 'static> Handler<Look<T>> for ThreadActor {
     type Result = ();
@@ -364,33 +217,18 @@ impl Handler<RunOver> for ThreadActor {
 
     fn handle(&mut self, over: RunOver, ctx: &mut Self::Context) {
         let run = over.run_id;
-        let Some(current) = self.current.as_mut().filter(|current| current.run_id == run) else { return };
-        if self.environment.cut_off.load(std::sync::atomic::Ordering::Acquire) {
+        let Some(current) = self.current.as_ref().filter(|current| current.run_id == run) else { return };
+        let is_sealed = current.over.is_some();
+        if self.is_cut_off() {
             return;
         }
-        if current.over.is_none() {
-            if over.end == RunEnd::Died && self.may_begin_again(run) {
-                return self.begin_again(run, ctx);
-            }
-            if let Some(current) = &mut self.current {
-                current.over = Some(over);
-            }
+        if over.end == RunEnd::Died && !is_sealed && self.may_begin_again(run) {
+            return self.begin_again(run, ctx);
+        }
+        if let Some(current) = &mut self.current {
+            current.over.get_or_insert(over);
         }
         let effects = self.on(Event::Ended { run });
-        self.apply(effects, ctx);
-        self.settle(ctx);
-    }
-}
-
-impl Handler<Stored> for ThreadActor {
-    type Result = ();
-
-    fn handle(&mut self, Stored { run_id: run, changes, result }: Stored, ctx: &mut Self::Context) {
-        if let Err(error) = result {
-            return self.end_is_not_stored(run, changes, error, ctx);
-        }
-        self.announce_end(ctx);
-        let effects = self.on(Event::Stored { run });
         self.apply(effects, ctx);
         self.settle(ctx);
     }

@@ -8,6 +8,7 @@ mod cancel;
 mod course;
 mod ending;
 mod orders;
+mod over;
 mod recovery;
 mod rest;
 mod revise;

@@ -6,8 +6,9 @@ use actix::fut::wrap_future;
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, Handler};
 use eddyline_engine::ids::Timestamp;
 
-use super::course::{ATTEMPTS, exceeded};
+use super::course::ATTEMPTS;
 use super::ending::Ending;
+use super::over::exceeded;
 use super::{Queued, ThreadActor};
 use crate::assistants::Registry;
 use crate::environment::Environment;

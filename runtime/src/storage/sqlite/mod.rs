@@ -7,6 +7,7 @@
 //! of a batch. Rows are described in `schema`, how values shrink to what they add in `values`.
 //! Nothing here knows graphs or runs as they live; it stores records.
 
+mod backup;
 mod checkpointer;
 mod commits;
 mod error;
@@ -38,6 +39,7 @@ use self::lock::FolderLock;
 use self::session::Session;
 use super::{Change, Error, Read, Readers, Result, Storage, Transaction};
 
+pub use self::backup::{BackupError, backup};
 pub use self::error::OpenError;
 
 /// Keeps everything in a folder.

@@ -20,7 +20,7 @@ use rusqlite::Connection;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{OpenError, SqliteStorage, schema};
+use super::{OpenError, SqliteStorage, backup, schema};
 use crate::runs::{Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus, StreamMode};
 use crate::storage::{Change, Error, Storage, Transaction, conformance};
 use crate::threads::Thread;
@@ -253,6 +253,25 @@ fn one_that_fails_leaves_the_others_alone() {
     assert!(matches!(answers[..], [Ok(()), Err(Error::Failed { .. }), Ok(())]), "{answers:?}");
     let mut found = |thread| storage.read().checkpoint(thread, &root(), Which::Newest).unwrap().is_some();
     assert_eq!([one, THREAD, two].map(&mut found), [true, false, true]);
+}
+
+#[test]
+fn a_copy_of_a_database_in_use_is_a_database() {
+    let (folder, copy) = (Folder::new("copied"), Folder::new("copy"));
+    let file = copy.0.join("eddyline.db");
+    assert_eq!(backup(&folder.0, &file).unwrap_err().code(), "BACKUP_NO_DATABASE");
+    let mut storage = folder.open();
+    put(&mut storage, 1, vec![Change::PutRun(run(1))]);
+    backup(&folder.0, &file).unwrap();
+    put(&mut storage, 1, vec![Change::PutRun(run(2))]);
+    assert_eq!(backup(&folder.0, &file).unwrap_err().code(), "BACKUP_EXISTS");
+    let mut copied = copy.open();
+    assert_eq!(
+        [1, 2].map(|id| copied.read().run(THREAD, Uuid::from_u128(id)).unwrap().is_some()),
+        [true, false]
+    );
+    let elsewhere = copy.0.join("nowhere/copy.db");
+    assert_eq!(backup(&folder.0, &elsewhere).unwrap_err().code(), "BACKUP_FAILED");
 }
 
 #[test]
