@@ -11,5 +11,6 @@ mod runs;
 mod sdk;
 mod server;
 mod streams;
+mod thread_stream;
 mod threads;
 mod tidy;

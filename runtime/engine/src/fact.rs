@@ -141,6 +141,11 @@ pub enum Body {
     },
     /// The run pauses at a breakpoint.
     Paused,
+    /// The state was changed by hand, beside any run. Told by whoever owns the thread.
+    StateUpdated {
+        /// The checkpoint that the change made.
+        checkpoint: Uuid,
+    },
 }
 
 /// A checkpoint with what follows from it.

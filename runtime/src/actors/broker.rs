@@ -8,10 +8,11 @@ use std::sync::Arc;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, StreamHandler, WeakAddr};
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use crate::actors::ThreadActor;
 use crate::messages::{
-    Attach, CloseStreams, NeverBegan, Ready, StreamsClosed, Subscribe, Unheard, Unsubscribe,
+    Attach, CloseStreams, NeverBegan, Ready, StreamsClosed, Subscribe, Tell, Unheard, Unsubscribe,
 };
 use crate::options::Options;
 use crate::stream::cursor::Cursor;
@@ -161,6 +162,16 @@ impl Handler<Attach> for BrokerActor {
         } else {
             self.tell(attach, ctx);
         }
+    }
+}
+
+impl Handler<Tell> for BrokerActor {
+    type Result = ();
+
+    fn handle(&mut self, Tell { epoch, fact }: Tell, _: &mut Self::Context) {
+        self.tape.enter(epoch);
+        self.tape.append(Uuid::nil(), fact);
+        self.push_all();
     }
 }
 

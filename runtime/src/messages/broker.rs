@@ -1,6 +1,7 @@
 //! What a broker is told.
 
 use actix::Message;
+use eddyline_engine::fact::Fact;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -15,6 +16,15 @@ pub(crate) struct Attach {
     /// The thread's epoch, which owns the numbers of the facts.
     pub(crate) epoch: u64,
     pub(crate) feed: Feed,
+}
+
+/// Takes in a fact that belongs to no run. What it describes is stored.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Tell {
+    /// The thread's epoch, which owns the number of the fact.
+    pub(crate) epoch: u64,
+    pub(crate) fact: Fact,
 }
 
 /// Adds a listener. It was counted in the demand already.

@@ -15,7 +15,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use crate::error::Error;
 use crate::storage::{Error as StorageError, Result as StorageResult};
 
-pub(crate) use broker::{Attach, CloseStreams, NeverBegan, Ready, Subscribe, Unsubscribe};
+pub(crate) use broker::{Attach, CloseStreams, NeverBegan, Ready, Subscribe, Tell, Unsubscribe};
 pub(crate) use run::{CancelTasks, CutOff, StartAttempt};
 pub(crate) use storage::{DrainStorage, Flush, Look, Put};
 pub(crate) use supervisor::{Forward, Sleepy, StopThreads, ThreadGone, ThreadOrder};

@@ -25,7 +25,7 @@ const NUMBERS_PER_EPOCH: u64 = 1 << 34;
 pub struct Entry {
     /// The first of its numbers. Numbers of a thread grow; not every number is used.
     pub seq: u64,
-    /// The run in which it happened.
+    /// The run in which it happened; nil when it happened beside any run.
     pub run_id: Uuid,
     /// What happened.
     pub fact: Fact,

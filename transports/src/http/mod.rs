@@ -18,6 +18,7 @@ mod runs;
 mod state;
 #[cfg(test)]
 mod tests;
+mod thread_stream;
 mod threads;
 mod told;
 mod waiting;

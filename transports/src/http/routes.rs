@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, Route};
 use actix_web_lab::middleware::CatchPanic;
 
 use super::answer::{Answer, in_words};
-use super::{assistants, meta, run, runs, state, threads};
+use super::{assistants, meta, run, runs, state, thread_stream, threads};
 use crate::wire::Refusal;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
@@ -32,6 +32,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
             "/threads/{thread_id}",
             [get().to(threads::read), web::patch().to(threads::patch), web::delete().to(threads::delete)],
         ))
+        .service(resource("/threads/{thread_id}/stream", [get().to(thread_stream::stream)]))
         .service(resource(
             "/threads/{thread_id}/state",
             [get().to(state::newest), web::post().to(state::update)],

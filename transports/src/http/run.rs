@@ -103,7 +103,7 @@ pub(super) async fn cancel(served: Data<Served>, path: Path<(String, String)>, a
 }
 
 /// The number of the first fact that comes, if any does: before it is what a reader from now on has missed.
-async fn first(mut subscription: Subscription) -> Option<u64> {
+pub(super) async fn first(mut subscription: Subscription) -> Option<u64> {
     match subscription.next().await? {
         Delivery::Fact(entry) => Some(entry.seq),
         Delivery::Gap(gap) => Some(gap.resumes_at),

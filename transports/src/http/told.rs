@@ -51,17 +51,24 @@ pub(super) fn frames(events: Events, subscription: Subscription) -> impl Stream<
     told.flat_map(stream::iter)
 }
 
-/// 200, and headers at once: what goes wrong from here on is told in the stream.
+/// The events of a run: 200, and headers at once; what goes wrong from here on is told in the stream.
 pub(super) fn event_stream(
     at: &At,
     frames: impl Stream<Item = Frame> + 'static,
     served: &Served,
 ) -> HttpResponse {
-    let At(run) = at;
+    let mut answer = events(frames, served);
+    // Clients take up a broken stream at the one, and read the run's id off the end of the other.
+    if let Ok(location) = HeaderValue::from_str(&format!("{}/stream", at.0)) {
+        answer.headers_mut().insert(LOCATION, location);
+    }
+    at.content_location(answer.headers_mut());
+    answer
+}
+
+/// A stream of events that is nowhere else.
+pub(super) fn events(frames: impl Stream<Item = Frame> + 'static, served: &Served) -> HttpResponse {
     HttpResponse::Ok()
-        // Clients take up a broken stream at the one, and read the run's id off the end of the other.
-        .insert_header((LOCATION, format!("{run}/stream")))
-        .insert_header((CONTENT_LOCATION, run.as_str()))
         .insert_header((CACHE_CONTROL, "no-store"))
         // Proxies that gather answers before they pass them on would make an end of streaming.
         .insert_header(("x-accel-buffering", "no"))

@@ -37,6 +37,11 @@ impl Events {
         Self { fold, place, wanted, ids: run.kwargs.resumable }
     }
 
+    /// Gives every frame its id, whether its run can be taken up again or not.
+    pub(crate) fn with_ids(self) -> Self {
+        Self { ids: true, ..self }
+    }
+
     /// What the reader sees of `fact`, whose first number is `seq`.
     pub(crate) fn of(&mut self, seq: u64, fact: &Fact) -> Vec<Frame> {
         let ids = (seq..).take_while(|id| id - seq < EVENTS_PER_FACT);
@@ -61,7 +66,7 @@ impl Events {
     }
 }
 
-fn frame(event: String, payload: &Value) -> Frame {
+pub(super) fn frame(event: String, payload: &Value) -> Frame {
     let data = encode(payload).expect("a JSON value can be written as JSON");
     Frame { event, data, id: None }
 }

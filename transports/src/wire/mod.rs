@@ -23,6 +23,7 @@ mod search;
 mod select;
 mod state_body;
 mod thread;
+mod thread_events;
 mod thread_state;
 
 pub(crate) use assistant::{AssistantJson, AssistantSearch};
@@ -44,4 +45,5 @@ pub(crate) use search::PageOf;
 pub(crate) use select::Select;
 pub(crate) use state_body::{HistoryBody, SelectState, StateAtBody, UpdateBody, read_history, read_state};
 pub(crate) use thread::{PatchBody, ThreadBody, ThreadJson};
+pub(crate) use thread_events::{ThreadEvents, ThreadModes, thread_place};
 pub use thread_state::{ThreadStateJson, UpdatedStateJson};

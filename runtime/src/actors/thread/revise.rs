@@ -4,14 +4,15 @@
 use std::sync::Arc;
 
 use actix::fut::wrap_future;
-use actix::{ActorFutureExt, AsyncContext, Context, Handler};
+use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler};
+use eddyline_engine::fact::{Body, Fact};
 use uuid::Uuid;
 
 use super::ThreadActor;
 use super::orders::answered;
 use crate::error::Error;
 use crate::machine::{Effect, Event};
-use crate::messages::{Reply, ReviseState};
+use crate::messages::{Reply, ReviseState, Tell};
 use crate::pool;
 use crate::state::CheckpointAddress;
 use crate::state::read::{Reader, Source};
@@ -99,7 +100,27 @@ impl ThreadActor {
         thread.error = None;
         let mut changes: Vec<Change> = commits.into_iter().map(Change::Commit).collect();
         changes.push(Change::PutThread(thread.clone()));
-        let answer = Self::answer_or_end(ctx, move |result| reply.send(answered(result, address)));
+        // Listeners are told of it by a number of its own, and an epoch's numbers are given once.
+        self.epoch += 1;
+        let told = self.updated(&address);
+        let answer = Self::answer_or_end(ctx, move |result| {
+            if result.is_ok() {
+                told();
+            }
+            reply.send(answered(result, address));
+        });
         self.put(changes, answer);
+    }
+
+    /// Tells whoever listens that the state has changed.
+    fn updated(&self, address: &CheckpointAddress) -> impl FnOnce() + Send + 'static {
+        let broker = self.broker.as_ref().map(Addr::downgrade);
+        let (epoch, at) = (self.epoch, self.environment.now());
+        let body = address.checkpoint_id.map(|checkpoint| Body::StateUpdated { checkpoint });
+        move || {
+            if let (Some(broker), Some(body)) = (broker.and_then(|broker| broker.upgrade()), body) {
+                broker.do_send(Tell { epoch, fact: Fact { ns: "".into(), at, body } });
+            }
+        }
     }
 }

@@ -1,0 +1,80 @@
+//! The stream of a whole thread: what happens in all its runs, present and to come.
+
+use actix_web::HttpRequest;
+use actix_web::web::{Data, Path};
+use eddyline_engine::fact::Body;
+use eddyline_runtime::{Begin, CheckpointAddress, Delivery, Entry, Handle, Listen, ReadState, Subscription};
+use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
+use uuid::Uuid;
+
+use super::answer::Answer;
+use super::request::{Served, query, thread_id};
+use super::run::first;
+use super::told;
+use crate::wire::{Frame, Place, Refusal, ThreadEvents, ThreadModes, thread_place};
+
+/// `GET /threads/{thread_id}/stream`: it ends when the thread goes, or the server.
+pub(super) async fn stream(served: Data<Served>, path: Path<String>, asked: HttpRequest) -> Answer {
+    let thread_id = thread_id(&path)?;
+    let modes = ThreadModes::from_query(&query(&asked)?)?;
+    let last = asked.headers().get("last-event-id").and_then(|value| value.to_str().ok());
+    let place = thread_place(last)?;
+    let all = listen(&served, thread_id, Begin::Oldest).await?;
+    let runtime = served.runtime.clone();
+    if place != Place::Now {
+        return Ok(told::events(frames(ThreadEvents::new(modes, place), modes, all, runtime), &served));
+    }
+    let next = listen(&served, thread_id, Begin::Now).await?;
+    let frames = first(next).map(move |first| {
+        // Runs are told from their beginning, whatever of them is shown.
+        let place = first.map(|first| Place::After(first.saturating_sub(1)));
+        let frames = place.map(|place| frames(ThreadEvents::new(modes, place), modes, all, runtime));
+        stream::iter(frames).flatten()
+    });
+    Ok(told::events(frames.flatten_stream(), &served))
+}
+
+async fn listen(served: &Served, thread_id: Uuid, begin: Begin) -> Result<Subscription, Refusal> {
+    Ok(served.runtime.listen(Listen { thread_id, run_id: None, begin, tokens: false }).await?)
+}
+
+/// The frames of a thread for one reader. Dropping them unsubscribes.
+fn frames(
+    events: ThreadEvents,
+    modes: ThreadModes,
+    all: Subscription,
+    runtime: Handle,
+) -> impl Stream<Item = Frame> {
+    let told = stream::unfold((events, all, runtime), move |(mut events, mut all, runtime)| async move {
+        let thread_id = all.thread_id();
+        let frames = match all.next().await? {
+            // What a reader of a whole thread lost, it can read as states and runs.
+            Delivery::Gap(_) => Vec::new(),
+            Delivery::Fact(entry) => match entry.fact.body {
+                Body::StateUpdated { checkpoint } if modes.shows_states() => {
+                    let state = state(&runtime, thread_id, checkpoint).await;
+                    state.and_then(|state| events.of_state(entry.seq, &state)).into_iter().collect()
+                }
+                _ => of_run(&mut events, &entry, &runtime, thread_id).await,
+            },
+        };
+        Some((frames, (events, all, runtime)))
+    });
+    told.flat_map(stream::iter)
+}
+
+async fn of_run(events: &mut ThreadEvents, entry: &Entry, runtime: &Handle, thread_id: Uuid) -> Vec<Frame> {
+    if events.needs(entry) {
+        match runtime.run(thread_id, entry.run_id).await {
+            Ok(run) => events.meet(&run),
+            // It was taken back meanwhile.
+            Err(_) => return Vec::new(),
+        }
+    }
+    events.of(entry)
+}
+
+async fn state(runtime: &Handle, thread_id: Uuid, checkpoint: Uuid) -> Option<eddyline_runtime::ThreadState> {
+    let checkpoint = CheckpointAddress::of_id(checkpoint);
+    runtime.state(ReadState { thread_id, checkpoint, subgraphs: false }).await.ok()
+}

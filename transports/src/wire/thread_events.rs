@@ -1,0 +1,146 @@
+//! What the stream of a whole thread says: the events of all its runs, when each begins and ends, and what is changed
+//! by hand.
+
+use std::collections::HashMap;
+
+use eddyline_engine::fact::Body;
+use eddyline_runtime::{Entry, Run, ThreadState};
+use serde_json::json;
+use uuid::Uuid;
+
+use super::events::{Events, frame};
+use super::place::{Place, Wanted};
+use super::{Frame, Query, Refusal, ThreadStateJson, encode};
+
+/// What a reader of a thread wants to see.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct ThreadModes {
+    /// Everything that runs tell.
+    runs: bool,
+    /// When runs begin and end.
+    lifecycle: bool,
+    /// States that were changed by hand.
+    states: bool,
+}
+
+impl ThreadModes {
+    /// What a query asks for: by `stream_modes`, or by `stream_mode` as the official clients call it.
+    pub(crate) fn from_query(query: &Query) -> Result<Self, Refusal> {
+        let names = [query.list("stream_modes"), query.list("stream_mode")].concat();
+        let mut modes = Self { runs: names.is_empty(), lifecycle: false, states: false };
+        for name in names {
+            match name.as_str() {
+                "run_modes" => modes.runs = true,
+                "lifecycle" => modes.lifecycle = true,
+                "state_update" => modes.states = true,
+                _ => return Err(Refusal::unprocessable(format!("Invalid stream mode: {name}"))),
+            }
+        }
+        Ok(modes)
+    }
+
+    /// Whether changes by hand are to be shown.
+    pub(crate) fn shows_states(self) -> bool {
+        self.states
+    }
+}
+
+/// From where on a reader is told a thread, as `Last-Event-ID` says it.
+pub(crate) fn thread_place(text: Option<&str>) -> Result<Place, Refusal> {
+    let Some(text) = text.map(str::trim).filter(|text| !text.is_empty()) else { return Ok(Place::Now) };
+    let refused = || Refusal::unprocessable(format!("Invalid Last-Event-ID: {text:?}"));
+    if text == "-" {
+        return Ok(Place::Oldest);
+    }
+    let (number, rest) = text.split_once('-').unwrap_or((text, "*"));
+    let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    if rest != "*" && !is_number(rest) || !is_number(number) {
+        return Err(refused());
+    }
+    number.parse().map(Place::After).map_err(|_| refused())
+}
+
+/// The frames of a thread for one reader.
+pub(crate) struct ThreadEvents {
+    modes: ThreadModes,
+    place: Place,
+    /// The runs that have begun and not ended.
+    runs: HashMap<Uuid, Events>,
+}
+
+impl ThreadEvents {
+    pub(crate) fn new(modes: ThreadModes, place: Place) -> Self {
+        Self { modes, place, runs: HashMap::new() }
+    }
+
+    /// True when the record of the run is needed to tell the fact.
+    pub(crate) fn needs(&self, entry: &Entry) -> bool {
+        !entry.run_id.is_nil() && !self.runs.contains_key(&entry.run_id)
+    }
+
+    /// Takes in the record of a run.
+    pub(crate) fn meet(&mut self, run: &Run) {
+        self.runs.insert(run.run_id, Events::from(run, self.place, Wanted::default()).with_ids());
+    }
+
+    /// What the reader sees of a fact of a run.
+    pub(crate) fn of(&mut self, entry: &Entry) -> Vec<Frame> {
+        let Some(run) = self.runs.get_mut(&entry.run_id) else { return Vec::new() };
+        let mut frames = run.of(entry.seq, &entry.fact);
+        let ThreadModes { runs, lifecycle, .. } = self.modes;
+        frames.retain(|frame| runs || (lifecycle && frame.event == "metadata"));
+        if let Body::RunEnded { .. } = entry.fact.body {
+            self.runs.remove(&entry.run_id);
+            let done = json!({"status": "run_done", "run_id": entry.run_id});
+            // Whether the run failed has the number before it.
+            let id = entry.seq + 1;
+            if (runs || lifecycle) && self.place.shows(id) {
+                frames.push(Frame { id: Some(id.to_string()), ..frame("metadata".to_owned(), &done) });
+            }
+        }
+        frames
+    }
+
+    /// What the reader sees of a change by hand.
+    pub(crate) fn of_state(&self, seq: u64, state: &ThreadState) -> Option<Frame> {
+        let data = json!({"state": to_value(state)?, "thread_id": state.thread_id});
+        let frame = frame("state_update".to_owned(), &data);
+        self.place.shows(seq).then(|| Frame { id: Some(seq.to_string()), ..frame })
+    }
+}
+
+fn to_value(state: &ThreadState) -> Option<serde_json::Value> {
+    let bytes = encode(&ThreadStateJson(state)).ok()?;
+    serde_json::from_slice(&bytes).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn modes(pairs: &[(&str, &str)]) -> Option<(bool, bool, bool)> {
+        let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let modes = ThreadModes::from_query(&Query::new(pairs.collect())).ok()?;
+        Some((modes.runs, modes.lifecycle, modes.states))
+    }
+
+    #[test]
+    fn modes_are_named_in_either_way() {
+        assert_eq!(modes(&[]), Some((true, false, false)));
+        assert_eq!(modes(&[("stream_modes", "lifecycle,state_update")]), Some((false, true, true)));
+        assert_eq!(modes(&[("stream_mode", r#"["run_modes"]"#)]), Some((true, false, false)));
+        assert_eq!(modes(&[("stream_mode", "values")]), None);
+    }
+
+    #[test]
+    fn a_place_on_a_thread_is_a_number_or_everything() {
+        assert_eq!(thread_place(None), Ok(Place::Now));
+        assert_eq!(thread_place(Some("-")), Ok(Place::Oldest));
+        assert_eq!(thread_place(Some("7")), Ok(Place::After(7)));
+        assert_eq!(thread_place(Some("7-3")), Ok(Place::After(7)));
+        assert_eq!(thread_place(Some("7-*")), Ok(Place::After(7)));
+        for wrong in ["-1", "soon", "7-", "7-x", "99999999999999999999999"] {
+            assert!(thread_place(Some(wrong)).is_err(), "{wrong}");
+        }
+    }
+}
