@@ -26,7 +26,7 @@ fn start(server: &Server, thread: &str, body: &Value) -> String {
 }
 
 /// The frames of a stream: name, data, id.
-fn frames(stream: &str) -> Vec<(String, Value, String)> {
+pub(crate) fn frames(stream: &str) -> Vec<(String, Value, String)> {
     let blocks = stream.split("\r\n\r\n").filter(|block| !block.is_empty() && !block.starts_with(':'));
     let field = |block: &str, name: &str| {
         let line = block.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
@@ -140,6 +140,23 @@ fn without_a_thread_the_run_goes_with_its_thread() {
     let joined = get(&server, &format!("{path}/join"));
     assert_eq!((joined.status().as_u16(), read(joined)), (200, json!({})));
     assert_eq!(get(&server, &path).status(), 404);
+}
+
+#[test]
+fn without_a_thread_a_run_is_found_by_its_id_while_it_lives() {
+    let server = Server::start();
+    let mut body = nap(4);
+    body["stream_resumable"] = json!(true);
+    let answer = post(&server, "/runs/stream", &body);
+    let stream = header(&answer, "location").to_owned();
+    let again = agent().get(server.url(&stream)).header("last-event-id", "-1").call().expect("an answer");
+    assert_eq!(names(&text(again)), ["metadata", "custom", "custom", "custom", "custom"]);
+    assert_eq!(names(&text(answer)).len(), 5);
+    for (path, status) in [(stream.as_str(), 404), ("/runs/one/stream", 422)] {
+        assert_eq!(get(&server, path).status(), status, "{path}");
+    }
+    let at = header(&post(&server, "/runs", &body), "content-location").to_owned();
+    assert_eq!(read(get(&server, &format!("{at}/join"))), json!({}));
 }
 
 #[test]
