@@ -100,6 +100,23 @@ fn a_run_that_fails_or_asks_says_so_in_its_result() {
     assert_eq!(read(post(&server, &wait, &resume))["joke"], "answer=fine");
 }
 
+/// What `RemoteGraph` sends when it is a node, and the graph around it resumes.
+#[test]
+fn a_graph_that_is_a_node_elsewhere_goes_on_with_its_answer() {
+    let server = Server::start();
+    let wait = format!("{}/runs/wait", thread(&server));
+    let told = |told: Value| {
+        let body =
+            json!({"assistant_id": "approval", "input": {"topic": "x"}, "config": {"configurable": told}});
+        read(post(&server, &wait, &body))
+    };
+    let asked = told(json!({"__pregel_resuming": true}));
+    let id = asked["__interrupt__"][0]["id"].as_str().expect("there is nothing to go on with, so it begins");
+    assert_eq!(told(json!({"__pregel_resuming": true})), asked, "the same question, and no new input");
+    let values = told(json!({"__pregel_resuming": true, "__pregel_resume_map": {id: "yes"}}));
+    assert_eq!(values, json!({"topic": "x and cats", "joke": "answer=yes"}));
+}
+
 #[test]
 fn a_run_in_the_background_is_found_and_joined() {
     let server = Server::start();

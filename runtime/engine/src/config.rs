@@ -81,6 +81,9 @@ pub struct RunConfig {
     pub checkpoint_map: Vec<(Key, Uuid)>,
     /// An attempt after the first: continue what the run stored, whatever the input says.
     pub retry: bool,
+    /// What a graph elsewhere says that has this one as a node and resumes: its answers, by question. The run goes
+    /// on with what is stored, whatever its input says, as a nested graph does.
+    pub resumed_from_outside: Option<Arc<Map<String, Value>>>,
     /// Refuse a resume that names a question which is not open, instead of asking again.
     pub strict_resume: bool,
     /// The question that an answer is for which names none: if another is open by then, the run fails. `None` for
@@ -116,6 +119,7 @@ impl RunConfig {
             checkpoint_id: None,
             checkpoint_map: Vec::new(),
             retry: false,
+            resumed_from_outside: None,
             strict_resume: false,
             answers: None,
             configurable: Arc::default(),

@@ -134,6 +134,7 @@ pub(crate) fn run_config(run: &Run) -> RunConfig {
         interrupt_after: kwargs.interrupt_after.clone(),
         checkpoint_id: kwargs.checkpoint_id,
         retry: attempt > 1,
+        resumed_from_outside: resumed_from_outside(&configurable),
         strict_resume: kwargs.strict_resume,
         answers: kwargs.answers.as_deref().map(Key::from),
         context: Value::Object(kwargs.context.clone()).into(),
@@ -144,6 +145,13 @@ pub(crate) fn run_config(run: &Run) -> RunConfig {
         whole_output: kwargs.stream_modes.contains(&StreamMode::Events),
         ..RunConfig::new(run.run_id)
     }
+}
+
+/// What `RemoteGraph` sends, between other configurable values, when the graph that has it as a node resumes.
+fn resumed_from_outside(configurable: &Json) -> Option<Arc<Json>> {
+    let answers = || configurable.get("__pregel_resume_map")?.as_object().cloned();
+    let resumes = configurable.get("__pregel_resuming") == Some(&Value::Bool(true));
+    resumes.then(|| Arc::new(answers().unwrap_or_default()))
 }
 
 /// What the graph is given: a command that says something, else an input that is not null, else nothing.

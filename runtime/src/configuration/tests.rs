@@ -147,6 +147,19 @@ fn wrong_shapes_are_refused() {
 }
 
 #[test]
+fn a_graph_elsewhere_says_that_it_resumes_and_with_what() {
+    let resumed = |configurable: Value| {
+        let request = request(json!({"configurable": configurable}), json!({}), json!({}));
+        derived(request, &Inherited::default()).0.resumed_from_outside.map(|answers| (*answers).clone())
+    };
+    assert_eq!(resumed(json!({})), None);
+    assert_eq!(resumed(json!({"__pregel_resuming": false})), None);
+    assert_eq!(resumed(json!({"__pregel_resuming": true})), Some(Json::new()));
+    let answers = json!({"__pregel_resuming": true, "__pregel_resume_map": {"id": "yes"}});
+    assert_eq!(resumed(answers), Some(object(json!({"id": "yes"}))));
+}
+
+#[test]
 fn the_input_is_a_command_a_value_or_nothing() {
     let input = |input: Value, command: Option<Value>| {
         let request = StartRun { input: Some(input.into()), command, ..StartRun::new("agent") };

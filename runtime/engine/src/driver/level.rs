@@ -56,7 +56,7 @@ pub(super) struct Level {
     shown: Option<Arc<CheckpointFact>>,
 }
 
-/// What the graph around this one says; nothing at the root.
+/// What the graph around this one says; at the root only what one elsewhere does.
 #[derive(Default)]
 pub(super) struct Around {
     pub(super) resume: Option<Arc<ResumeOnce>>,
@@ -91,7 +91,10 @@ impl Level {
     pub(super) fn root(graph: Graph, config: Arc<RunConfig>, host: Arc<dyn Host>) -> Self {
         let stored = config.stored_metadata.clone();
         let keeps = config.checkpoints;
-        Self::new(graph, config, host, "".into(), Parents::default(), Around::default(), stored, keeps)
+        let answers = config.resumed_from_outside.clone();
+        let around =
+            Around { resuming: answers.is_some().then_some(true), resume_map: answers, ..Around::default() };
+        Self::new(graph, config, host, "".into(), Parents::default(), around, stored, keeps)
     }
 
     pub(super) fn nested(call: Call) -> (Self, RunInput) {
