@@ -1,185 +1,184 @@
-"""Every example of the guides "Stream outputs" and "How to stream messages", as the official client runs it.
+"""Every Python example of the guides "Stream outputs" and "How to stream messages", in their order.
 
-Each function is one example, told as the guide tells it, with what it has to print. A name on a line of its own
-means that the example holds; the first one that does not ends the script with its assertion.
+Each test is one example, told as the guide tells it, with what it has to print. The guides call every graph "agent";
+here each has the name under which the server has it.
 """
 
-import asyncio
-import sys
+import unittest
+from collections.abc import AsyncIterator
 
-from langgraph_sdk import get_client
+from client import JOKE, REFINED, TOPIC, UPDATES, URL, VALUES, ClientTest
+from langgraph_sdk import get_client, get_sync_client
+from langgraph_sdk.schema import StreamPart
 
-ASSISTANT_ID = "agent"
-TOPIC = {"topic": "ice cream"}
-REFINED = {"refine_topic": {"topic": "ice cream and cats"}}
-JOKE = {"generate_joke": {"joke": "This is a joke about ice cream and cats"}}
+# The guide's own graph takes a `query`.
+QUERY = {"topic": "example"}
+PROGRESS = [{"progress": 0}, {"progress": 1}, {"progress": 2}, "plain text"]
+FROM_SUBGRAPHS = [
+    {"node_1": {"foo": "hi! foo"}},
+    {"subgraph_node_1": {"bar": "bar"}},
+    {"subgraph_node_2": {"foo": "hi! foobar"}},
+    {"node_2": {"foo": "hi! foobar"}},
+]
 
 
-def check(found: object, expected: object) -> None:
-    assert found == expected, f"\n  expected {expected}\n  found    {found}"
-
-
-class Guide:
-    """What the examples share: a client, and how they stream."""
-
-    def __init__(self, url: str) -> None:
-        self.client = get_client(url=url)
-
-    async def thread(self) -> str:
+class StreamOutputs(ClientTest):
+    async def run_of(self, assistant_id: str, **payload: object) -> AsyncIterator[StreamPart]:
+        """The events of a run on a new thread."""
         thread = await self.client.threads.create()
-        assert thread["status"] == "idle" and thread["values"] is None and thread["metadata"] == {}, thread
-        return thread["thread_id"]
+        thread_id = thread["thread_id"]
+        async for chunk in self.client.runs.stream(thread_id, assistant_id, **payload):
+            yield chunk
 
-    async def stream(self, assistant_id: str, stateless: bool = False, **kwargs: object) -> list:
-        """The events of a run after its first one, which names the run."""
-        thread_id = None if stateless else await self.thread()
-        chunks = [chunk async for chunk in self.client.runs.stream(thread_id, assistant_id, **kwargs)]
-        assert chunks[0].event == "metadata", chunks[0]
-        check(chunks[0].data.keys(), {"run_id", "attempt"})
-        check(chunks[0].data["attempt"], 1)
+    async def streamed(self, assistant_id: str, **payload: object) -> list[StreamPart]:
+        """The events of a run on a new thread, without the first one, which names the run."""
+        chunks = [chunk async for chunk in self.run_of(assistant_id, **payload)]
+        self.assertEqual(chunks[0].event, "metadata")
+        self.assertEqual(chunks[0].data, {"run_id": chunks[0].data["run_id"], "attempt": 1})
         return chunks[1:]
 
-    async def updates(self) -> None:
-        chunks = await self.stream(ASSISTANT_ID, input=TOPIC, stream_mode="updates")
-        check([chunk.data for chunk in chunks], [REFINED, JOKE])
+    async def data(self, assistant_id: str, **payload: object) -> list[object]:
+        """What these events carry."""
+        return [chunk.data for chunk in await self.streamed(assistant_id, **payload)]
 
-    async def stateless(self) -> None:
-        chunks = await self.stream(ASSISTANT_ID, stateless=True, input=TOPIC, stream_mode="updates")
-        check([chunk.data for chunk in chunks], [REFINED, JOKE])
+    def check_subgraphs(self, chunks: list[StreamPart]) -> None:
+        namespaces = [chunk.event for chunk in chunks]
+        inner = namespaces[1]
+        self.assertRegex(inner, r"^updates\|node_2:[0-9a-f-]{36}$")
+        self.assertEqual(namespaces, ["updates", inner, inner, "updates"])
+        self.assertEqual([chunk.data for chunk in chunks], FROM_SUBGRAPHS)
 
-    async def values(self) -> None:
-        chunks = await self.stream(ASSISTANT_ID, input=TOPIC, stream_mode="values")
-        refined = REFINED["refine_topic"]
-        check([chunk.data for chunk in chunks], [TOPIC, refined, refined | JOKE["generate_joke"]])
+    async def test_basic_usage(self) -> None:
+        self.client = get_client(url=URL, api_key="a key that nobody asks for")
+        self.addAsyncCleanup(self.client.aclose)
+        self.assertEqual(await self.data("agent", input=TOPIC, stream_mode="updates"), UPDATES)
 
-    async def several_modes(self) -> None:
-        chunks = await self.stream("custom", input=QUERY, stream_mode=["updates", "custom"])
+    async def test_extended_example(self) -> None:
+        printed = [str(chunk.data) async for chunk in self.run_of("agent", input=TOPIC, stream_mode="updates")]
+        self.assertRegex(printed[0], r"^\{'run_id': '[0-9a-f-]{36}', 'attempt': 1\}$")
+        self.assertEqual(printed[1], "{'refine_topic': {'topic': 'ice cream and cats'}}")
+        self.assertEqual(
+            printed[2:], ["{'generate_joke': {'joke': 'This is a joke about ice cream and cats'}}"]
+        )
+
+    async def test_several_modes(self) -> None:
+        chunks = await self.streamed("custom", input=QUERY, stream_mode=["updates", "custom"])
         told = [("custom", data) for data in PROGRESS] + [("updates", {"progress": {"joke": "done example"}})]
-        check([(chunk.event, chunk.data) for chunk in chunks], told)
+        self.assertEqual([(chunk.event, chunk.data) for chunk in chunks], told)
 
-    async def subgraphs(self) -> None:
-        chunks = await self.stream("nested", input={"foo": "foo"}, stream_subgraphs=True, stream_mode="updates")
-        namespaces = [chunk.event.partition("|")[2] for chunk in chunks]
-        assert namespaces[1].startswith("node_2:") and len(namespaces[1]) == len("node_2:") + 36, namespaces
-        check(namespaces, ["", namespaces[1], namespaces[1], ""])
-        expected = [
-            {"node_1": {"foo": "hi! foo"}},
-            {"subgraph_node_1": {"bar": "bar"}},
-            {"subgraph_node_2": {"foo": "hi! foobar"}},
-            {"node_2": {"foo": "hi! foobar"}},
-        ]
-        check([chunk.data for chunk in chunks], expected)
+    async def test_stateful_run(self) -> None:
+        thread = await self.client.threads.create()
+        async for _ in self.client.runs.stream(thread["thread_id"], "agent", input=TOPIC):
+            pass
+        state = await self.client.threads.get_state(thread["thread_id"])
+        self.assertEqual(state["values"], REFINED | JOKE)
 
-    async def debug(self) -> None:
-        chunks = await self.stream(ASSISTANT_ID, input=TOPIC, stream_mode="debug")
-        check({chunk.event for chunk in chunks}, {"debug"})
-        steps = [(chunk.data["step"], chunk.data["type"]) for chunk in chunks]
-        task = ["task", "task_result", "checkpoint"]
-        expected = [(-1, "checkpoint"), (0, "checkpoint")] + [(step, kind) for step in (1, 2) for kind in task]
-        check(steps, expected)
-        check(chunks[-1].data["payload"]["values"], REFINED["refine_topic"] | JOKE["generate_joke"])
+    async def test_none_instead_of_a_thread(self) -> None:
+        chunks = self.client.runs.stream(None, "agent", input=TOPIC, stream_mode="updates")
+        self.assertEqual([chunk.data async for chunk in chunks][1:], UPDATES)
 
-    async def tokens(self) -> None:
+    async def test_updates(self) -> None:
+        self.assertEqual(await self.data("agent", input=TOPIC, stream_mode="updates"), UPDATES)
+
+    async def test_values(self) -> None:
+        self.assertEqual(await self.data("agent", input=TOPIC, stream_mode="values"), VALUES)
+
+    def test_subgraphs(self) -> None:
+        with get_sync_client(url=URL) as client:
+            thread_id = client.threads.create()["thread_id"]
+            chunks = client.runs.stream(
+                thread_id, "nested", input={"foo": "foo"}, stream_subgraphs=True, stream_mode="updates"
+            )
+            self.check_subgraphs(list(chunks)[1:])
+
+    async def test_subgraphs_extended_example(self) -> None:
+        self.check_subgraphs(
+            await self.streamed("nested", input={"foo": "foo"}, stream_subgraphs=True, stream_mode="updates")
+        )
+
+    async def test_debug(self) -> None:
+        told = await self.data("agent", input=TOPIC, stream_mode="debug")
+        superstep = ["task", "task_result", "checkpoint"]
+        expected = [(-1, "checkpoint"), (0, "checkpoint")]
+        expected += [(step, kind) for step in (1, 2) for kind in superstep]
+        self.assertEqual([(data["step"], data["type"]) for data in told], expected)
+        names = [data["payload"]["name"] for data in told if data["type"] == "task"]
+        self.assertEqual(names, ["refine_topic", "generate_joke"])
+        self.assertEqual(told[-1]["payload"]["values"], REFINED | JOKE)
+
+    async def test_tokens(self) -> None:
         printed = ""
-        async for chunk in self.client.runs.stream(
-            await self.thread(), "chat", input=CHAT, stream_mode="messages-tuple"
-        ):
+        async for chunk in self.run_of("tagged", input=TOPIC, stream_mode="messages-tuple"):
             if chunk.event != "messages":
                 continue
             message_chunk, metadata = chunk.data
             if message_chunk["content"]:
                 printed += message_chunk["content"] + "|"
-        assert printed.count("|") > 2, printed
-        final = await self.client.runs.wait(None, "chat", input=CHAT)
-        check(printed.replace("|", ""), final["messages"][-1]["content"])
+        self.assertEqual(printed, "joke| |on| |ice| |cream|poem| |on| |ice| |cream|")
 
-    async def tokens_of_one_call(self) -> None:
-        tagged = await self.stream("tagged", input=TOPIC, stream_mode="messages-tuple")
-        tagged = [chunk.data for chunk in tagged if chunk.event == "messages"]
-        tags = {tag for _, metadata in tagged for tag in metadata.get("tags", [])}
-        assert {"joke"} <= tags, tags
-        jokes = [message for message, metadata in tagged if "joke" in metadata.get("tags", [])]
-        assert 0 < len(jokes) < len(tagged), (len(jokes), len(tagged))
+    async def test_tokens_of_one_model_call(self) -> None:
+        told = await self.data("tagged", input=TOPIC, stream_mode="messages-tuple")
+        jokes = [message["content"] for message, metadata in told if "joke" in metadata["tags"]]
+        self.assertEqual("".join(jokes), "joke on ice cream")
 
-    async def tokens_of_one_node(self) -> None:
-        chunks = await self.stream("tools", input=CHAT, stream_mode="messages-tuple")
-        messages = [chunk.data for chunk in chunks]
-        check({metadata["langgraph_node"] for _, metadata in messages}, {"agent", "action"})
-        of_action = [message for message, metadata in messages if metadata["langgraph_node"] == "action"]
-        check({message["type"] for message in of_action}, {"tool"})
+    async def test_tokens_of_one_node(self) -> None:
+        told = await self.data("tagged", input=TOPIC, stream_mode="messages-tuple")
+        poems = [message["content"] for message, metadata in told if metadata["langgraph_node"] == "write_poem"]
+        self.assertEqual("".join(poems), "poem on ice cream")
 
-    async def custom(self) -> None:
-        chunks = await self.stream("custom", input=QUERY, stream_mode="custom")
-        check([chunk.data for chunk in chunks], PROGRESS)
+    async def test_custom(self) -> None:
+        self.assertEqual(await self.data("custom", input=QUERY, stream_mode="custom"), PROGRESS)
 
-    async def events(self) -> None:
-        chunks = await self.stream(ASSISTANT_ID, input=TOPIC, stream_mode="events")
-        check({chunk.event for chunk in chunks}, {"events"})
-        names = [(chunk.data["event"], chunk.data["name"]) for chunk in chunks]
+    async def test_events(self) -> None:
+        told = await self.data("agent", input=TOPIC, stream_mode="events")
+        names = [(data["event"], data["name"]) for data in told]
         for name in ("refine_topic", "generate_joke"):
-            assert names.index(("on_chain_start", name)) < names.index(("on_chain_end", name)), names
-        check(chunks[-1].data["data"]["output"], REFINED["refine_topic"] | JOKE["generate_joke"])
+            self.assertLess(names.index(("on_chain_start", name)), names.index(("on_chain_end", name)))
+        self.assertEqual(told[-1]["data"]["output"], REFINED | JOKE)
 
-    async def messages(self) -> None:
-        """The example of the second page: a model by name, and its tool."""
+
+class StreamMessages(ClientTest):
+    async def test_setup(self) -> None:
+        thread = await self.client.threads.create()
+        self.assertEqual(
+            {key: thread[key] for key in ("metadata", "status", "config", "values")},
+            {"metadata": {}, "status": "idle", "config": {}, "values": None},
+        )
+        for key in ("created_at", "updated_at"):
+            self.assertRegex(thread[key], r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00$")
+
+    async def test_messages_mode(self) -> None:
+        thread = await self.client.threads.create()
+        input = {"messages": [{"role": "user", "content": "what's the weather in sf"}]}
         config = {"configurable": {"model_name": "openai"}}
-        chunks = await self.stream("tools", input=CHAT, config=config, stream_mode="messages-tuple")
-        check({chunk.event for chunk in chunks}, {"messages"})
-        messages = [chunk.data for chunk in chunks]
-        check({metadata["graph_id"] for _, metadata in messages}, {"tools"})
-        kinds = [message["type"] for message, _ in messages]
-        assert kinds[0] == kinds[-1] == "AIMessageChunk" and "tool" in kinds, kinds
-        assert any(message.get("tool_call_chunks") for message, _ in messages), "the call comes in pieces"
+        events, told = [], []
+        async for chunk in self.client.runs.stream(
+            thread["thread_id"],
+            assistant_id="tools",
+            input=input,
+            config=config,
+            stream_mode="messages-tuple",
+        ):
+            events.append(f"Receiving new event of type: {chunk.event}...")
+            told.append(chunk.data)
+        self.assertEqual(events[0], "Receiving new event of type: metadata...")
+        self.assertEqual(set(events[1:]), {"Receiving new event of type: messages..."})
+        self.check_weather(told[1:])
 
-    async def waited_for(self) -> None:
-        thread_id = await self.thread()
-        run = await self.client.runs.create(thread_id, ASSISTANT_ID, input=TOPIC)
-        final = await self.client.runs.join(thread_id, run["run_id"])
-        check(final, REFINED["refine_topic"] | JOKE["generate_joke"])
-        check(await self.client.runs.wait(thread_id, ASSISTANT_ID, input=TOPIC), final)
-        runs = await self.client.runs.list(thread_id, limit=1, select=["run_id", "status"])
-        check([run["status"] for run in runs], ["success"])
-
-    async def read_again(self) -> None:
-        thread_id = await self.thread()
-        run = await self.client.runs.create(
-            thread_id, ASSISTANT_ID, input=TOPIC, stream_mode=["updates", "values"], stream_resumable=True
-        )
-        await self.client.runs.join(thread_id, run["run_id"])
-        joined = self.client.runs.join_stream(
-            thread_id, run["run_id"], stream_mode=["updates"], last_event_id="-1"
-        )
-        check([chunk.data async for chunk in joined], [REFINED, JOKE])
-
-
-# The guide's own graph takes a `query`; ours, like the golden cases, a `topic`.
-QUERY = {"topic": "example"}
-PROGRESS = [{"progress": 0}, {"progress": 1}, {"progress": 2}, "plain text"]
-CHAT = {"messages": [{"role": "user", "content": "what's the weather in sf"}]}
-
-EXAMPLES = [
-    Guide.updates,
-    Guide.stateless,
-    Guide.values,
-    Guide.several_modes,
-    Guide.subgraphs,
-    Guide.debug,
-    Guide.tokens,
-    Guide.tokens_of_one_call,
-    Guide.tokens_of_one_node,
-    Guide.custom,
-    Guide.events,
-    Guide.messages,
-    Guide.waited_for,
-    Guide.read_again,
-]
+    def check_weather(self, told: list) -> None:
+        """A call that comes in pieces, what the tool answers, and the answer in pieces."""
+        self.assertEqual({metadata["graph_id"] for _, metadata in told}, {"tools"})
+        steps = [(metadata["langgraph_node"], message["type"]) for message, metadata in told]
+        call, tool, answer = [("agent", "AIMessageChunk")] * 3, [("action", "tool")], [("agent", "AIMessageChunk")] * 3
+        self.assertEqual(steps, call + tool + answer)
+        messages = [message for message, _ in told]
+        self.assertEqual(messages[0]["tool_calls"][0]["name"], "get_weather")
+        args = [piece["args"] for message in messages[:3] for piece in message["tool_call_chunks"]]
+        self.assertEqual("".join(args), '{"city": "SF"}')
+        self.assertEqual(messages[3]["content"], "sunny in SF")
+        self.assertEqual(messages[3]["tool_call_id"], messages[0]["tool_calls"][0]["id"])
+        self.assertEqual("".join(message["content"] for message in messages[4:]), "It is sunny.")
 
 
-async def main() -> None:
-    guide = Guide(sys.argv[1])
-    for example in EXAMPLES:
-        await example(guide)
-        print(example.__name__)
-
-
-asyncio.run(main())
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,68 @@
+//! The JavaScript client: `@langchain/langgraph-sdk`.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::LazyLock;
+
+use super::{Script, environment, or_skip, run, scripts};
+use crate::server::Server;
+
+/// A folder with the scripts and, beside them, the packages that `package-lock.json` pins; or why there is none.
+static FOLDER: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
+    let folder = environment("javascript", &scripts("javascript").join("package-lock.json"), |folder| {
+        copy_scripts(folder);
+        run(Command::new("npm").args(["ci", "--ignore-scripts"]).current_dir(folder))
+    })?;
+    copy_scripts(&folder);
+    Ok(folder)
+});
+
+/// Node looks for packages beside the script that asks, and nowhere else.
+fn copy_scripts(folder: &Path) {
+    for entry in fs::read_dir(scripts("javascript")).expect("the scripts are there") {
+        let file = entry.expect("an entry can be read").path();
+        fs::copy(&file, folder.join(file.file_name().expect("a file has a name")))
+            .expect("a file can be copied");
+    }
+}
+
+fn script(name: &str) -> Option<Script> {
+    let path = or_skip("JavaScript client", &FOLDER)?.join(name);
+    let mut runner = Command::new("node");
+    runner.arg("--test-reporter=tap");
+    Some(Script { runner, path, begins: "\ntest(", tells: "# pass " })
+}
+
+fn check(name: &str) {
+    let Some(script) = script(name) else { return };
+    script.check(&Server::start().url(""));
+}
+
+#[test]
+fn every_example_of_the_guides_holds() {
+    check("guides.js");
+}
+
+#[test]
+fn runs() {
+    check("runs.js");
+}
+
+#[test]
+fn threads_and_assistants() {
+    check("threads.js");
+}
+
+#[test]
+fn a_stream_that_breaks_is_taken_up_again() {
+    let Some(script) = script("broken.js") else { return };
+    // With and without a thread.
+    script.check_over_breaks(2);
+}
+
+#[test]
+fn a_stream_goes_on_after_a_crash_of_the_server() {
+    let Some(script) = script("crashed.js") else { return };
+    script.check_over_a_crash();
+}
