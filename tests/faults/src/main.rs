@@ -1,0 +1,47 @@
+//! The long forms of the fault recipes: `cargo run --release -p eddyline-faults -- kill --count 500 --seed 7`.
+
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::{Result, ensure};
+use clap::{Parser, Subcommand};
+use eddyline_faults::{Program, kill};
+
+/// Breaks a server in every way that has a recipe, and prints what it lost.
+#[derive(Parser)]
+struct Cli {
+    #[command(subcommand)]
+    recipe: Recipe,
+}
+
+#[derive(Subcommand)]
+enum Recipe {
+    /// Kill a server while clients start runs
+    Kill {
+        /// How many times
+        #[arg(long, default_value_t = 500)]
+        count: u64,
+        /// Decides what clients do and when the server dies
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
+    /// Be the server that other recipes break
+    #[command(hide = true)]
+    Serve { folder: PathBuf },
+}
+
+fn main() -> Result<()> {
+    let folder = std::env::temp_dir().join(format!("eddyline-faults-{}", std::process::id()));
+    let program = Program::new(std::env::current_exe()?);
+    let (figures, hold) = match Cli::parse().recipe {
+        Recipe::Kill { count, seed } => {
+            let figures = kill::run(&program, &folder, count, seed)?;
+            (figures.to_string(), figures.hold())
+        }
+        Recipe::Serve { folder } => return eddyline_faults::serve(&folder),
+    };
+    std::io::stdout().write_all(figures.as_bytes())?;
+    ensure!(hold, "it did not hold; what is left is in {}", folder.display());
+    std::fs::remove_dir_all(&folder)?;
+    Ok(())
+}

@@ -1,0 +1,23 @@
+//! The recipes in short. The command of this package runs them at length.
+
+use std::path::PathBuf;
+
+use eddyline_faults::{Program, kill};
+
+fn program() -> Program {
+    Program::new(env!("CARGO_BIN_EXE_eddyline-faults"))
+}
+
+/// An empty folder. What it holds after a test that failed is there to be looked at.
+fn folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("faults-{name}"));
+    let _ = std::fs::remove_dir_all(&folder);
+    folder
+}
+
+#[test]
+fn killed_it_loses_nothing() {
+    let figures = kill::run(&program(), &folder("kill"), 50, 1).unwrap();
+    println!("{figures}");
+    assert!(figures.hold(), "{figures}");
+}
