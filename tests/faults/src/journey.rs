@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eddyline::prelude::*;
+use serde_json::Value;
 
 /// The nodes, in the order in which their writes apply.
 pub(crate) const NODES: [&str; 6] = ["first", "second", "left", "right", "third", "last"];
@@ -98,6 +99,12 @@ async fn work(world: Arc<dyn World>, pace: Duration, ctx: NodeContext) -> Update
         ctx.sleep(pace).await;
     }
     Journey::update().done([node])
+}
+
+/// What was done in a state.
+pub(crate) fn names(values: &Value) -> Vec<&str> {
+    let done = values["done"].as_array();
+    done.map(|done| done.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
 }
 
 /// The runs that a thread's list of names tells of: of each its input, if everything else is there and in order.

@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "what is measured here is time")]
 
 mod child;
+pub mod commit_points;
 mod journey;
 pub mod kill;
 mod random;

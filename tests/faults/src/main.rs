@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
-use eddyline_faults::{Program, kill};
+use eddyline_faults::{Program, commit_points, kill};
 
 /// Breaks a server in every way that has a recipe, and prints what it lost.
 #[derive(Parser)]
@@ -25,6 +25,12 @@ enum Recipe {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// End a process at every point of every transaction of a run
+    CommitPoints {
+        /// How often to go through them all
+        #[arg(long, default_value_t = 10)]
+        count: u64,
+    },
     /// Be the server that other recipes break
     #[command(hide = true)]
     Serve { folder: PathBuf },
@@ -36,6 +42,10 @@ fn main() -> Result<()> {
     let (figures, hold) = match Cli::parse().recipe {
         Recipe::Kill { count, seed } => {
             let figures = kill::run(&program, &folder, count, seed)?;
+            (figures.to_string(), figures.hold())
+        }
+        Recipe::CommitPoints { count } => {
+            let figures = commit_points::run(&folder, count)?;
             (figures.to_string(), figures.hold())
         }
         Recipe::Serve { folder } => return eddyline_faults::serve(&folder),

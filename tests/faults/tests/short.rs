@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use eddyline_faults::{Program, kill};
+use eddyline_faults::{Program, commit_points, kill};
 
 fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_eddyline-faults"))
@@ -18,6 +18,13 @@ fn folder(name: &str) -> PathBuf {
 #[test]
 fn killed_it_loses_nothing() {
     let figures = kill::run(&program(), &folder("kill"), 50, 1).unwrap();
+    println!("{figures}");
+    assert!(figures.hold(), "{figures}");
+}
+
+#[test]
+fn a_process_that_dies_at_any_point_of_any_commit_goes_on() {
+    let figures = commit_points::run(&folder("commit-points"), 1).unwrap();
     println!("{figures}");
     assert!(figures.hold(), "{figures}");
 }

@@ -102,6 +102,15 @@ impl SqliteStorage {
         Ok(Self { session, checkpointer: None, folder: folder.to_owned(), _lock: lock })
     }
 
+    /// Asks when a transaction of the database is written and about to be committed; `true` takes it back, as
+    /// if the process had died there. For tests of what such a death leaves behind.
+    ///
+    /// Holds until the database is opened again, which it is after a commit that failed.
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn before_commit(&mut self, veto: impl FnMut() -> bool + Send + 'static) -> Result<()> {
+        self.session.hook_commits(veto).map_err(Error::from)
+    }
+
     /// Stores a batch as one transaction of the database. An old epoch leaves the others alone.
     fn together(&mut self, batch: &[Transaction]) -> std::result::Result<Vec<Result<()>>, Broken> {
         let answers = self.begin().and_then(|()| self.apply_all(batch));

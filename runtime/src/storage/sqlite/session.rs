@@ -79,9 +79,12 @@ impl Session {
         self.connection.as_ref()
     }
 
-    #[cfg(test)]
-    pub(super) fn connection_mut(&mut self) -> Option<&mut Connection> {
-        self.connection.as_mut()
+    /// Asks before each commit of the open connection; `true` takes it back.
+    #[cfg(any(test, feature = "test-util"))]
+    pub(super) fn hook_commits(&mut self, veto: impl FnMut() -> bool + Send + 'static) -> error::Result<()> {
+        self.parts()?;
+        let connection = self.connection.as_mut().expect("it was opened just now");
+        Ok(connection.commit_hook(Some(veto))?)
     }
 
     /// Reads something at one moment.

@@ -8,9 +8,9 @@ use anyhow::Result;
 use serde_json::{Value, json};
 
 use super::Figures;
-use super::traffic::{SeenRun, SeenThread, names, text};
+use super::traffic::{SeenRun, SeenThread, text};
 use crate::child::{Child, Client, document};
-use crate::journey::{Entry, runs};
+use crate::journey::{Entry, names, runs};
 
 /// Remembers all that was seen.
 pub(super) struct Checker {

@@ -12,7 +12,7 @@ use ureq::Body;
 use ureq::http::Response;
 
 use crate::child::{Child, Client, document};
-use crate::journey::{GRAPH, NODES, runs};
+use crate::journey::{GRAPH, NODES, names, runs};
 use crate::random::Random;
 
 /// A thread that the server told its client of.
@@ -203,12 +203,6 @@ fn expect_whole(values: &Value, input: &str) -> Result<()> {
     let whole = runs(&names(values)).is_some_and(|runs| runs.contains(&input));
     ensure!(whole, "{input} is not whole in {values}");
     Ok(())
-}
-
-/// What was done in a state.
-pub(super) fn names(values: &Value) -> Vec<&str> {
-    let done = values["done"].as_array();
-    done.map(|done| done.iter().filter_map(Value::as_str).collect()).unwrap_or_default()
 }
 
 /// The run's id: the end of its place.

@@ -281,7 +281,7 @@ fn a_commit_that_fails_is_unknown_and_the_next_one_works() {
     let order =
         |id| Transaction::Thread { thread_id: THREAD, epoch: 1, changes: vec![Change::PutRun(run(id))] };
     put(&mut storage, 1, vec![Change::PutRun(run(1))]);
-    storage.session.connection_mut().unwrap().commit_hook(Some(|| true)).unwrap();
+    storage.before_commit(|| true).unwrap();
     let answers = storage.write(vec![order(2), order(3)]);
     assert!(matches!(answers[..], [Err(Error::Unknown { .. }), Err(Error::Unknown { .. })]), "{answers:?}");
     let answers = storage.write(vec![order(2), order(3)]);
