@@ -9,6 +9,7 @@ mod journey;
 pub mod kill;
 mod random;
 mod time;
+pub mod torn;
 
 pub use child::{Program, serve};
 pub use random::Random;

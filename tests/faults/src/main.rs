@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
-use eddyline_faults::{Program, commit_points, kill};
+use eddyline_faults::{Program, commit_points, kill, torn};
 
 /// Breaks a server in every way that has a recipe, and prints what it lost.
 #[derive(Parser)]
@@ -31,6 +31,15 @@ enum Recipe {
         #[arg(long, default_value_t = 10)]
         count: u64,
     },
+    /// Cut off the log of a busy database
+    Torn {
+        /// At how many places
+        #[arg(long, default_value_t = 5000)]
+        count: usize,
+        /// Decides the places that are not around the end of a frame
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Be the server that other recipes break
     #[command(hide = true)]
     Serve { folder: PathBuf },
@@ -46,6 +55,10 @@ fn main() -> Result<()> {
         }
         Recipe::CommitPoints { count } => {
             let figures = commit_points::run(&folder, count)?;
+            (figures.to_string(), figures.hold())
+        }
+        Recipe::Torn { count, seed } => {
+            let figures = torn::run(&folder, count, seed)?;
             (figures.to_string(), figures.hold())
         }
         Recipe::Serve { folder } => return eddyline_faults::serve(&folder),

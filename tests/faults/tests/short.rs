@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use eddyline_faults::{Program, commit_points, kill};
+use eddyline_faults::{Program, commit_points, kill, torn};
 
 fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_eddyline-faults"))
@@ -25,6 +25,13 @@ fn killed_it_loses_nothing() {
 #[test]
 fn a_process_that_dies_at_any_point_of_any_commit_goes_on() {
     let figures = commit_points::run(&folder("commit-points"), 1).unwrap();
+    println!("{figures}");
+    assert!(figures.hold(), "{figures}");
+}
+
+#[test]
+fn a_torn_log_holds_what_lies_before_the_cut() {
+    let figures = torn::run(&folder("torn"), 500, 1).unwrap();
     println!("{figures}");
     assert!(figures.hold(), "{figures}");
 }

@@ -2,7 +2,6 @@
 
 mod differential;
 mod growth;
-mod torn;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
