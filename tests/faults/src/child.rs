@@ -13,7 +13,8 @@ use serde_json::Value;
 use ureq::http::Response;
 use ureq::{Agent, Body};
 
-use crate::journey::{self, GRAPH, SideFile, World};
+use crate::bulk;
+use crate::journey::{self, SideFile, World};
 
 /// How long a node takes at least.
 const PACE: Duration = Duration::from_millis(1);
@@ -37,9 +38,17 @@ impl Program {
         command.arg("serve").arg(folder);
         command
     }
+
+    /// As [`serve`](Self::serve); the process is not ended by a file that becomes too large, but told.
+    fn serve_limited(&self, folder: &Path) -> Command {
+        let mut command = Command::new("sh");
+        // What a shell ignores, the program that takes its place ignores too.
+        command.args(["-c", r#"trap "" XFSZ; exec "$0" serve "$1""#]).arg(&self.0).arg(folder);
+        command
+    }
 }
 
-/// What a child does: serves the graph over `folder` until it is ended.
+/// What a child does: serves the graphs of the recipes over `folder` until it is ended.
 pub fn serve(folder: &Path) -> Result<()> {
     let settings = Settings::loader()
         .set("http.port", 0)
@@ -48,7 +57,10 @@ pub fn serve(folder: &Path) -> Result<()> {
         .set("log.level", "warn,eddyline::server=info")
         .load()?;
     let world: Arc<dyn World> = Arc::new(SideFile::open(&side_file(folder))?);
-    Server::new(settings).graph(GRAPH, journey::graph(&world, PACE)?).run()?;
+    Server::new(settings)
+        .graph(journey::GRAPH, journey::graph(&world, PACE)?)
+        .graph(bulk::GRAPH, bulk::graph()?)
+        .run()?;
     Ok(())
 }
 
@@ -75,6 +87,21 @@ impl Child {
     /// Starts a server over the folder and waits for its first answer.
     pub(crate) fn start(program: &Program, folder: &Path) -> Result<Self> {
         Self::spawn(program.serve(folder))
+    }
+
+    /// As [`start`](Self::start), ready for [`limit_files`](Self::limit_files).
+    pub(crate) fn start_limited(program: &Program, folder: &Path) -> Result<Self> {
+        Self::spawn(program.serve_limited(folder))
+    }
+
+    /// From now on it can write no file beyond so many bytes.
+    pub(crate) fn limit_files(&self, bytes: Option<u64>) -> Result<()> {
+        let limit = bytes.map_or("unlimited".to_owned(), |bytes| bytes.to_string());
+        let pid = self.process.id().to_string();
+        let mut command = Command::new("prlimit");
+        command.args(["--pid", &pid, &format!("--fsize={limit}:unlimited")]);
+        ensure!(command.status().context("`prlimit` is there")?.success(), "the limit is refused");
+        Ok(())
     }
 
     fn spawn(mut command: Command) -> Result<Self> {

@@ -3,11 +3,14 @@
 
 #![allow(clippy::disallowed_methods, reason = "what is measured here is time")]
 
+mod bulk;
 mod child;
 pub mod commit_points;
+pub mod disk_full;
 mod journey;
 pub mod kill;
 mod random;
+mod sqlite;
 mod time;
 pub mod torn;
 

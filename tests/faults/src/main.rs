@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
-use eddyline_faults::{Program, commit_points, kill, torn};
+use eddyline_faults::{Program, commit_points, disk_full, kill, torn};
 
 /// Breaks a server in every way that has a recipe, and prints what it lost.
 #[derive(Parser)]
@@ -40,6 +40,15 @@ enum Recipe {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Let a server find no room on its disk, and then some again (needs `prlimit`, of Linux)
+    DiskFull {
+        /// How many times
+        #[arg(long, default_value_t = 50)]
+        count: u64,
+        /// Decides how much room there is, and how much is wanted
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Be the server that other recipes break
     #[command(hide = true)]
     Serve { folder: PathBuf },
@@ -59,6 +68,10 @@ fn main() -> Result<()> {
         }
         Recipe::Torn { count, seed } => {
             let figures = torn::run(&folder, count, seed)?;
+            (figures.to_string(), figures.hold())
+        }
+        Recipe::DiskFull { count, seed } => {
+            let figures = disk_full::run(&program, &folder, count, seed)?;
             (figures.to_string(), figures.hold())
         }
         Recipe::Serve { folder } => return eddyline_faults::serve(&folder),

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+#[cfg(target_os = "linux")]
+use eddyline_faults::disk_full;
 use eddyline_faults::{Program, commit_points, kill, torn};
 
 fn program() -> Program {
@@ -32,6 +34,14 @@ fn a_process_that_dies_at_any_point_of_any_commit_goes_on() {
 #[test]
 fn a_torn_log_holds_what_lies_before_the_cut() {
     let figures = torn::run(&folder("torn"), 500, 1).unwrap();
+    println!("{figures}");
+    assert!(figures.hold(), "{figures}");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_ends_runs_and_not_the_server() {
+    let figures = disk_full::run(&program(), &folder("disk-full"), 3, 1).unwrap();
     println!("{figures}");
     assert!(figures.hold(), "{figures}");
 }

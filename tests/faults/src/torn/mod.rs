@@ -6,7 +6,7 @@ mod numbered;
 
 use std::fmt;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -17,6 +17,7 @@ use rusqlite::Connection;
 
 use self::log::Log;
 use crate::random::Random;
+use crate::sqlite::{check_integrity, file, log_file};
 
 /// A transaction is a few frames, and each of these is cut at a few places.
 const CUTS_PER_TRANSACTION: usize = 60;
@@ -98,14 +99,6 @@ fn open_all(folder: &Path, database: &[u8], log: &Log, cuts: &[usize]) -> Vec<Re
     })
 }
 
-fn file(folder: &Path) -> PathBuf {
-    folder.join("eddyline.db")
-}
-
-fn log_file(folder: &Path) -> PathBuf {
-    folder.join("eddyline.db-wal")
-}
-
 /// The files as they are after so many transactions, while the next ones are written.
 fn copy_while_busy(folder: &Path, transactions: usize) -> Result<(Vec<u8>, Log)> {
     let mut storage = SqliteStorage::open(folder)?;
@@ -157,6 +150,6 @@ fn open(folder: &Path, database: &[u8], log: &[u8]) -> Result<usize> {
     let count = numbered::count(storage.read())?;
     numbered::store(&mut storage, count + 1)?;
     drop(storage);
-    numbered::check_integrity(&file(folder))?;
+    check_integrity(folder)?;
     Ok(count)
 }

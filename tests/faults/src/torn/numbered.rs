@@ -1,16 +1,14 @@
 //! Transactions with a number, from which all that is in them follows.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 use eddyline::checkpoint::{Checkpoint, Commit, Metadata, NewCheckpoint, Outcome, PendingWrite, Source};
 use eddyline::ids::Timestamp;
 use eddyline::runtime::storage::{Change, Read, SqliteStorage, Storage as _, Transaction};
 use eddyline::runtime::{Kwargs, MultitaskStrategy, Run, RunStatus, Thread};
 use eddyline::{Key, Object, Shared};
-use rusqlite::Connection;
 use serde_json::{Map, json};
 use uuid::Uuid;
 
@@ -98,12 +96,4 @@ pub(super) fn count(storage: &mut dyn Read) -> Result<usize> {
     let newest = (count > 0).then(|| values(count).into_iter().collect::<Object>());
     ensure!(state == newest, "the thread has another state than its newest checkpoint");
     Ok(count)
-}
-
-/// What SQLite says of its file.
-pub(super) fn check_integrity(file: &Path) -> Result<()> {
-    let database = Connection::open(file).context("the database opens")?;
-    let verdict: String = database.query_row("PRAGMA integrity_check", [], |row| row.get(0))?;
-    ensure!(verdict == "ok", "the database is corrupt: {verdict}");
-    Ok(())
 }
