@@ -350,3 +350,18 @@ async fn a_change_by_hand_that_is_not_stored_did_not_happen() {
     assert_eq!(values.to_json(), json!({"count": 99}));
     runtime.shutdown().await;
 }
+
+#[tokio::test]
+async fn a_thread_shows_no_state_that_is_not_stored() {
+    let (runtime, plan) = runtime(Plan::default(), Options::default());
+    let handle = runtime.handle();
+    let thread_id = thread(&handle).await;
+    plan.refuse_commits.store(true, Ordering::SeqCst);
+    for durability in [Durability::Sync, Durability::Async] {
+        let (_, mut events) = start(&handle, thread_id, durability).await;
+        assert_eq!(failure(&bodies(&mut events).await), Some("StorageError"));
+        let record = handle.thread(thread_id).await.unwrap();
+        assert_eq!(record.values, None, "{durability:?}: no checkpoint was stored");
+    }
+    runtime.shutdown().await;
+}
