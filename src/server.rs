@@ -1,12 +1,14 @@
 //! A whole server: settings to runtime to transports, until someone ends it.
 
+use std::time::Duration;
+
 use actix_rt::System;
 use eddyline_config::Settings;
 use eddyline_engine::Graph;
 use eddyline_engine::model::ChatModel;
 use eddyline_runtime::{Builder, Handle, Options, Runtime};
 use eddyline_transports::{Http, HttpOptions, Shutdown, Transport};
-use futures_util::future::{LocalBoxFuture, join_all};
+use futures_util::future::{LocalBoxFuture, join, join_all};
 
 use crate::{Error, logging, signals};
 
@@ -77,6 +79,9 @@ impl Server {
     }
 }
 
+/// How much longer than the runtime transports may take to end.
+const SLACK: Duration = Duration::from_secs(2);
+
 fn boxed(transport: impl Transport + 'static) -> Serve {
     Box::new(move |runtime, stop| Box::pin(transport.serve(runtime, stop)))
 }
@@ -89,6 +94,8 @@ fn http_options(settings: &Settings) -> HttpOptions {
         workers: http.workers.unwrap_or(defaults.workers),
         max_body_bytes: http.max_body_bytes,
         cors_origins: http.cors_origins.clone(),
+        // The runtime is given so long, and its streams end with it.
+        stop_grace: settings.runs.shutdown_grace + SLACK,
     }
 }
 
@@ -108,8 +115,12 @@ async fn serve(runtime: Runtime, transports: Vec<Serve>) -> Result<(), Error> {
     let stop = Shutdown::new();
     let served = serve_all(runtime.handle(), transports, stop.clone());
     let graceful = async {
-        let served = served.await;
-        runtime.shutdown().await;
+        // No new request comes in by then, and what is under way is told to its end.
+        let (served, ()) = join(served, async {
+            stop.begun().await;
+            runtime.shutdown().await;
+        })
+        .await;
         served
     };
     let told_twice = async {

@@ -148,7 +148,7 @@ fn a_run_in_the_background_is_found_and_joined() {
 #[test]
 fn without_a_thread_the_run_goes_with_its_thread() {
     let server = Server::start();
-    let answer = post(&server, "/runs", &nap(1));
+    let answer = post(&server, "/runs", &nap(10));
     let at = header(&answer, "content-location").to_owned();
     let run = read(answer);
     let run_id = run["run_id"].as_str().expect("an id");

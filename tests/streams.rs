@@ -38,8 +38,12 @@ impl Server {
             .graph("leave", graph("leave", StateGraph::new().node("leave", leave)))
             .start()
             .unwrap();
-        let http = Http::bind(HttpOptions { address: ([127, 0, 0, 1], 0).into(), ..HttpOptions::default() })
-            .unwrap();
+        let options = HttpOptions {
+            address: ([127, 0, 0, 1], 0).into(),
+            stop_grace: Duration::from_millis(200),
+            ..HttpOptions::default()
+        };
+        let http = Http::bind(options).unwrap();
         let (address, stop) = (http.address(), Shutdown::new());
         let serving = (runtime.handle(), stop.clone());
         let thread =

@@ -1,5 +1,7 @@
 //! The order to stop, as every transport hears it.
 
+use std::time::Duration;
+
 use tokio_util::sync::{CancellationToken, WaitForCancellationFutureOwned};
 
 /// Tells everything that serves to come to its end.
@@ -36,6 +38,15 @@ impl Shutdown {
     /// Ends when the order is given. Dropping the future gives up waiting and nothing else.
     pub fn begun(&self) -> WaitForCancellationFutureOwned {
         self.0.clone().cancelled_owned()
+    }
+
+    /// Ends so long after the order is given: the time in which what is under way may come to its end by itself.
+    pub fn over(&self, grace: Duration) -> impl Future<Output = ()> + use<> {
+        let begun = self.begun();
+        async move {
+            begun.await;
+            tokio::time::sleep(grace).await;
+        }
     }
 
     /// What `future` ends with, or `None` when the order comes first; `future` is dropped then.

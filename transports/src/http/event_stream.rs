@@ -1,7 +1,7 @@
 //! The body of an event stream: frames as they come, a heartbeat beside them, and an end.
 //!
-//! Knows nothing of runs. It ends when its frames end, or when the server is told to stop; there is no
-//! closing event, because clients of the API take the end of the body for one.
+//! Knows nothing of runs. It ends when its frames end, or when the server has to end; there is no closing event,
+//! because clients of the API take the end of the body for one.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -10,12 +10,11 @@ use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
 use bytes::{Bytes, BytesMut};
+use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{Fuse, LocalBoxStream};
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use tokio::time::Interval;
-use tokio_util::sync::WaitForCancellationFutureOwned;
 
-use crate::Shutdown;
 use crate::wire::{Frame, HEARTBEAT};
 
 /// How often a stream says that it is alive, counted from its start and whatever else it says:
@@ -29,16 +28,20 @@ const CHUNK_BYTES: usize = 16 * 1024;
 pub(super) struct EventStream {
     frames: Fuse<LocalBoxStream<'static, Frame>>,
     heartbeat: Interval,
-    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The last moment.
+    stop: LocalBoxFuture<'static, ()>,
 }
 
 impl EventStream {
-    /// Begins a stream; must be called within a Tokio runtime.
-    pub(super) fn new(frames: impl Stream<Item = Frame> + 'static, stop: &Shutdown) -> Self {
+    /// Begins a stream, which ends when `stop` does at the latest; must be called within a Tokio runtime.
+    pub(super) fn new(
+        frames: impl Stream<Item = Frame> + 'static,
+        stop: impl Future<Output = ()> + 'static,
+    ) -> Self {
         let mut heartbeat = tokio::time::interval(HEARTBEAT_EVERY);
         // The first tick of an interval is at once; ours comes after one period.
         heartbeat.reset();
-        Self { frames: frames.boxed_local().fuse(), heartbeat, stop: Box::pin(stop.begun()) }
+        Self { frames: frames.boxed_local().fuse(), heartbeat, stop: stop.boxed_local() }
     }
 
     /// Everything that can leave now.
@@ -78,7 +81,7 @@ impl MessageBody for EventStream {
 
 #[cfg(test)]
 mod tests {
-    use std::future::poll_fn;
+    use std::future::{pending, poll_fn};
 
     use futures_util::stream;
 
@@ -95,7 +98,7 @@ mod tests {
 
     #[tokio::test]
     async fn frames_that_are_ready_leave_together_and_then_the_stream_ends() {
-        let mut body = EventStream::new(stream::iter([frame(1), frame(2)]), &Shutdown::new());
+        let mut body = EventStream::new(stream::iter([frame(1), frame(2)]), pending());
         let both = "event: custom\r\ndata: 1\r\n\r\nevent: custom\r\ndata: 2\r\n\r\n";
         assert_eq!(next(&mut body).await.as_deref(), Some(both));
         assert_eq!(next(&mut body).await, None);
@@ -104,7 +107,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_chunk_stays_small() {
-        let mut body = EventStream::new(stream::iter((0..10_000).map(frame)), &Shutdown::new());
+        let mut body = EventStream::new(stream::iter((0..10_000).map(frame)), pending());
         let mut chunks = Vec::new();
         while let Some(chunk) = next(&mut body).await {
             chunks.push(chunk);
@@ -116,7 +119,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_idle_stream_beats_every_five_seconds_from_its_start() {
         let start = tokio::time::Instant::now();
-        let mut body = EventStream::new(stream::pending(), &Shutdown::new());
+        let mut body = EventStream::new(stream::pending(), pending());
         for n in 1..=3 {
             assert_eq!(next(&mut body).await.as_deref(), Some(": heartbeat\r\n\r\n"));
             assert_eq!(start.elapsed().as_secs(), 5 * n);
@@ -124,11 +127,11 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_order_to_stop_ends_a_stream() {
-        let stop = Shutdown::new();
-        let mut body = EventStream::new(stream::repeat(frame(1)), &stop);
+    async fn the_last_moment_ends_a_stream() {
+        let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+        let mut body = EventStream::new(stream::repeat(frame(1)), stopped.map(|_| ()));
         assert!(next(&mut body).await.is_some());
-        stop.begin();
+        drop(stop);
         assert_eq!(next(&mut body).await, None);
     }
 }

@@ -13,7 +13,6 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::event_stream::EventStream;
-use crate::Shutdown;
 use crate::wire::{Frame, encode};
 
 /// What a client has of an event.
@@ -49,8 +48,7 @@ fn read(stream: &str) -> Vec<Event> {
 }
 
 async fn ours(frames: Vec<Frame>) -> Bytes {
-    let stop = Shutdown::new();
-    to_bytes(EventStream::new(stream::iter(frames), &stop)).await.unwrap()
+    to_bytes(EventStream::new(stream::iter(frames), std::future::pending())).await.unwrap()
 }
 
 async fn theirs(frames: Vec<Frame>) -> Bytes {

@@ -27,6 +27,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use actix_web::{App, HttpServer, web};
 use eddyline_runtime::Handle;
@@ -39,6 +40,9 @@ use crate::{Error, Shutdown, Transport};
 /// away, and it tries again.
 const BACKLOG: i32 = 1024;
 
+/// Seconds for what streams still have to say when their time is over.
+const FAREWELL: u64 = 5;
+
 /// How HTTP is served: plain numbers, each with a default.
 #[derive(Clone, Debug)]
 pub struct HttpOptions {
@@ -48,6 +52,9 @@ pub struct HttpOptions {
     pub workers: NonZeroUsize,
     /// The largest request body, in bytes. Default: 2 MiB.
     pub max_body_bytes: usize,
+    /// How long streams may go on after the order to stop, while runs reach a commit; a stream ends earlier with its
+    /// run, or when the runtime has shut down. Default: 30 s.
+    pub stop_grace: Duration,
     /// The web origins whose pages may read answers; empty for every origin. Default: empty.
     pub cors_origins: Vec<String>,
 }
@@ -59,6 +66,7 @@ impl Default for HttpOptions {
             address: SocketAddr::from(([127, 0, 0, 1], 2024)),
             workers: NonZeroUsize::new(cores / 4).unwrap_or(NonZeroUsize::MIN),
             max_body_bytes: 2 << 20,
+            stop_grace: Duration::from_secs(30),
             cors_origins: Vec::new(),
         }
     }
@@ -100,8 +108,12 @@ impl Transport for Http {
     async fn serve(self, runtime: Handle, stop: Shutdown) -> Result<(), Error> {
         let Self { listener, options, .. } = self;
         let workers = options.workers.get();
-        let served =
-            web::Data::new(Served { runtime, stop: stop.clone(), max_body_bytes: options.max_body_bytes });
+        let served = web::Data::new(Served {
+            runtime,
+            stop: stop.clone(),
+            max_body_bytes: options.max_body_bytes,
+            grace: options.stop_grace,
+        });
         let app = move || {
             let cors = cors::policy(&options.cors_origins);
             App::new().app_data(served.clone()).configure(routes::configure).wrap(cors)
@@ -112,6 +124,7 @@ impl Transport for Http {
             .tcp_nodelay(true)
             // A client that is gone while its stream is idle is noticed only so.
             .h1_allow_half_closed(false)
+            .shutdown_timeout(options.stop_grace.as_secs() + FAREWELL)
             .shutdown_signal(stop.begun())
             .listen(listener)
             .map_err(Error::Failed)?

@@ -1,5 +1,7 @@
 //! What handlers are given: the server that they work for, bodies, and ids out of paths.
 
+use std::time::Duration;
+
 use actix_web::HttpRequest;
 use actix_web::web::{self, Bytes, Payload};
 use eddyline_runtime::Handle;
@@ -14,9 +16,16 @@ pub(super) struct Served {
     pub(super) runtime: Handle,
     pub(super) stop: Shutdown,
     pub(super) max_body_bytes: usize,
+    /// How long what is under way may go on after the order to stop.
+    pub(super) grace: Duration,
 }
 
 impl Served {
+    /// When an answer that is under way has to end: runs reach a commit first, which ends their streams.
+    pub(super) fn last_moment(&self) -> impl Future<Output = ()> + use<> {
+        self.stop.over(self.grace)
+    }
+
     /// Reads a JSON body, whatever its content type says.
     pub(super) async fn body<T: DeserializeOwned>(&self, payload: Payload) -> Result<T, Refusal> {
         wire::parse(&self.bytes(payload).await?)

@@ -1,5 +1,7 @@
 //! The routes as a client sees them, without a socket.
 
+use std::time::Duration;
+
 use actix_web::http::StatusCode;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, web};
@@ -24,7 +26,12 @@ impl Answer {
 
 async fn ask(request: TestRequest) -> Answer {
     let runtime = Runtime::builder().start().unwrap();
-    let served = Served { runtime: runtime.handle(), stop: Shutdown::new(), max_body_bytes: 64 };
+    let served = Served {
+        runtime: runtime.handle(),
+        stop: Shutdown::new(),
+        max_body_bytes: 64,
+        grace: Duration::ZERO,
+    };
     let broken = || async {
         assert!(std::hint::black_box(false), "this handler always panics");
         ""

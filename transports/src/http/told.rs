@@ -6,7 +6,8 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_LOCATION, ContentType, HeaderMap, HeaderValue, LOCATION,
 };
 use bytes::Bytes;
-use eddyline_runtime::{Delivery, Run, Subscription};
+use eddyline_engine::fact::Body;
+use eddyline_runtime::{Delivery, Error, Run, Subscription};
 use futures_util::{Stream, StreamExt as _, stream};
 
 use super::event_stream::EventStream;
@@ -73,7 +74,7 @@ pub(super) fn events(frames: impl Stream<Item = Frame> + 'static, served: &Serve
         // Proxies that gather answers before they pass them on would make an end of streaming.
         .insert_header(("x-accel-buffering", "no"))
         .content_type("text/event-stream; charset=utf-8")
-        .body(EventStream::new(frames, &served.stop))
+        .body(EventStream::new(frames, served.last_moment()))
 }
 
 /// 200, and headers at once: the document follows when the run is over, and if the run failed it says so.
@@ -87,7 +88,15 @@ pub(super) fn document(
         .insert_header((LOCATION, format!("{at}/join")))
         .insert_header((CONTENT_LOCATION, at))
         .content_type(ContentType::json())
-        .body(Waiting::new(document, &served.stop))
+        .body(Waiting::new(document, served.last_moment()))
+}
+
+/// True when the run is not over although its stream is: the server ends, and the run goes on with its next start.
+async fn goes_on(run: &Run, runtime: &eddyline_runtime::Handle) -> bool {
+    match runtime.run(run.thread_id, run.run_id).await {
+        Ok(run) => !run.status.is_final(),
+        Err(error) => matches!(error, Error::Stopping),
+    }
 }
 
 /// What is said of a run whose events say nothing.
@@ -108,18 +117,27 @@ pub(super) async fn result(
     runtime: eddyline_runtime::Handle,
 ) -> Option<Bytes> {
     let mut result = RunResult::of(&run);
+    let mut ended = false;
     while let Some(delivery) = subscription.next().await {
         // What is lost in a gap is not the end, and the thread knows what came before.
         if let Delivery::Fact(entry) = delivery {
+            ended = matches!(entry.fact.body, Body::RunEnded { .. });
             result.see(&entry.fact);
         }
     }
     leaving.told();
+    if !ended && goes_on(&run, &runtime).await {
+        return None;
+    }
     let told = match (result.told(), or_else) {
         (Some(told), _) => told,
         (None, OrElse::Nothing) => result_of_thread(None),
-        // A thread that was made for the run is gone with it.
-        (None, OrElse::Thread) => result_of_thread(runtime.thread(run.thread_id).await.ok().as_ref()),
+        (None, OrElse::Thread) => match runtime.thread(run.thread_id).await {
+            Ok(thread) => result_of_thread(Some(&thread)),
+            Err(Error::Stopping) => return None,
+            // A thread that was made for the run is gone with it.
+            Err(_) => result_of_thread(None),
+        },
     };
     encode(&told).ok()
 }

@@ -12,9 +12,6 @@ use bytes::Bytes;
 use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::Interval;
-use tokio_util::sync::WaitForCancellationFutureOwned;
-
-use crate::Shutdown;
 
 /// How often the body says that it is alive.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
@@ -23,7 +20,8 @@ const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 pub(super) struct Waiting {
     document: Option<LocalBoxFuture<'static, Option<Bytes>>>,
     heartbeat: Interval,
-    stop: Pin<Box<WaitForCancellationFutureOwned>>,
+    /// The last moment.
+    stop: LocalBoxFuture<'static, ()>,
 }
 
 /// The body breaks off, so that nobody takes what there is of it for a document.
@@ -32,13 +30,16 @@ pub(super) struct Waiting {
 pub(super) struct BrokenOff;
 
 impl Waiting {
-    /// Waits for `document`; must be called within a Tokio runtime. Without one, or when the server is told to
-    /// stop before there is one, the body breaks off.
-    pub(super) fn new(document: impl Future<Output = Option<Bytes>> + 'static, stop: &Shutdown) -> Self {
+    /// Waits for `document`; must be called within a Tokio runtime. When it comes to nothing, or `stop` ends before
+    /// there is one, the body breaks off.
+    pub(super) fn new(
+        document: impl Future<Output = Option<Bytes>> + 'static,
+        stop: impl Future<Output = ()> + 'static,
+    ) -> Self {
         let mut heartbeat = tokio::time::interval(HEARTBEAT_EVERY);
         // The first tick of an interval is at once; ours comes after one period.
         heartbeat.reset();
-        Self { document: Some(document.boxed_local()), heartbeat, stop: Box::pin(stop.begun()) }
+        Self { document: Some(document.boxed_local()), heartbeat, stop: stop.boxed_local() }
     }
 }
 
@@ -81,7 +82,7 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(11)).await;
             Some(Bytes::from_static(b"{}"))
         };
-        let mut body = Waiting::new(document, &Shutdown::new());
+        let mut body = Waiting::new(document, pending());
         assert_eq!(next(&mut body).await, Some(Ok("\n".into())));
         assert_eq!(next(&mut body).await, Some(Ok("\n".into())));
         assert_eq!(start.elapsed().as_secs(), 10);
@@ -91,13 +92,11 @@ mod tests {
 
     #[tokio::test]
     async fn without_a_document_the_body_breaks_off() {
-        let mut body = Waiting::new(ready(None), &Shutdown::new());
+        let mut body = Waiting::new(ready(None), pending());
         assert_eq!(next(&mut body).await, Some(Err(BrokenOff)));
         assert_eq!(next(&mut body).await, None);
 
-        let stop = Shutdown::new();
-        let mut body = Waiting::new(pending(), &stop);
-        stop.begin();
+        let mut body = Waiting::new(pending(), ready(()));
         assert_eq!(next(&mut body).await, Some(Err(BrokenOff)));
         assert_eq!(next(&mut body).await, None);
     }
