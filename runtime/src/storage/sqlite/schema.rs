@@ -13,6 +13,7 @@
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 use super::error::OpenError;
@@ -108,12 +109,10 @@ pub(super) fn open(folder: &Path) -> Result<Connection, OpenError> {
 /// A connection that is set up. Only `page_size` needs a database that is new.
 pub(super) fn connect(folder: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(folder.join(FILE))?;
-    connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    set_up(&connection)?;
     connection.pragma_update(None, "page_size", 8192)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
-    connection.pragma_update(None, "temp_store", "memory")?;
     // The log is brought home beside the commits, by `checkpointer`.
     connection.pragma_update(None, "wal_autocheckpoint", 0)?;
     Ok(connection)
@@ -123,10 +122,17 @@ pub(super) fn connect(folder: &Path) -> rusqlite::Result<Connection> {
 pub(super) fn look(folder: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(folder.join(FILE), flags)?;
+    set_up(&connection)?;
+    Ok(connection)
+}
+
+/// What holds for every connection.
+fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(64);
-    connection.pragma_update(None, "temp_store", "memory")?;
-    Ok(connection)
+    // Statements are planned once. Else SQLite plans those with `LIMIT ?` again whenever the number is set.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    connection.pragma_update(None, "temp_store", "memory")
 }
 
 /// Takes the steps that are missing, all or none; answers with the version that was found if it is too new,

@@ -15,7 +15,7 @@ use eddyline_engine::checkpoint::{
 };
 use eddyline_engine::ids::Timestamp;
 use eddyline_engine::{Key, Object, Shared, Which};
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _, StatementStatus};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
@@ -188,6 +188,18 @@ fn what_is_no_database_is_refused() {
     let file = folder.0.join("file");
     fs::write(&file, "").unwrap();
     assert_eq!(SqliteStorage::open(file).unwrap_err().code(), "DATA_FOLDER_UNUSABLE");
+}
+
+#[test]
+fn a_statement_is_planned_once() {
+    let folder = Folder::new("planned");
+    for connection in [schema::open(&folder.0).unwrap(), schema::look(&folder.0).unwrap()] {
+        let mut statement = connection.prepare("SELECT key FROM threads ORDER BY key LIMIT ?1").unwrap();
+        for limit in 1..5 {
+            assert!(statement.query_row([limit], |_| Ok(())).optional().unwrap().is_none());
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
 }
 
 #[test]
