@@ -20,7 +20,7 @@ pub trait IdSource: fmt::Debug + Send + Sync + 'static {
     fn fraction(&self) -> f64;
 }
 
-/// Ids from the randomness of the operating system.
+/// Ids that nobody can guess, from generators that the operating system seeds, one for each OS thread.
 #[derive(Debug, Default)]
 pub struct RandomIds {
     checkpoints: CheckpointIds,
