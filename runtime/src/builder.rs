@@ -6,9 +6,8 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use eddyline_engine::Graph;
-use eddyline_engine::local::MemoryStore;
 use eddyline_engine::model::ChatModel;
-use eddyline_engine::store::Store;
+use eddyline_engine::store::{Index, Store};
 use tokio::sync::{Semaphore, oneshot};
 
 use crate::assistants::Registry;
@@ -53,6 +52,7 @@ pub struct Builder {
     graphs: Vec<(String, Graph)>,
     models: HashMap<String, Arc<dyn ChatModel>>,
     store: Option<Arc<dyn Store>>,
+    index: Option<Index>,
     storage: Keeper,
     clock: Option<Arc<dyn Clock>>,
     ids: Option<Arc<dyn IdSource>>,
@@ -72,19 +72,26 @@ impl Builder {
         self
     }
 
-    /// Gives nodes this long-term store, and not one in memory.
+    /// Gives nodes and clients this long-term store, and not the one that lies where threads do.
     pub fn store(mut self, store: Arc<dyn Store>) -> Self {
         self.store = Some(store);
         self
     }
 
-    /// Keeps threads, runs and checkpoints there, and not in memory.
+    /// Lets items of the long-term store be found by what they are about. Items that are there already are found
+    /// so when they are put again. A store of one's own brings its own.
+    pub fn index(mut self, index: Index) -> Self {
+        self.index = Some(index);
+        self
+    }
+
+    /// Keeps threads, runs, checkpoints and items there, and not in memory.
     pub fn storage(mut self, storage: Box<dyn Storage>) -> Self {
         self.storage = Keeper::Given(storage);
         self
     }
 
-    /// Keeps threads, runs and checkpoints in this folder, and not in memory; it takes the place of a storage
+    /// Keeps threads, runs, checkpoints and items in this folder, and not in memory; it takes the place of a storage
     /// that was given before. The folder is made and opened when the runtime starts, and belongs to it alone
     /// until it ends: a second one is refused with [`StartError::DataFolder`].
     #[cfg(feature = "sqlite")]
@@ -131,26 +138,22 @@ impl Builder {
         &self.options
     }
 
-    /// What the actors share, and the storage that only one of them gets.
+    /// What the actors share, the storage that only one of them gets, and the index of the store that lies there.
     pub(crate) fn assemble(
         self,
         node_pool: tokio::runtime::Handle,
-    ) -> Result<(Environment, Box<dyn Storage>), StartError> {
+    ) -> Result<(Environment, Box<dyn Storage>, Option<Index>), StartError> {
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let ids = self.ids.unwrap_or_else(|| Arc::<RandomIds>::default());
         let registry = Registry::new(self.graphs, clock.now())?;
         let storage = self.storage.open()?;
-        let store = self.store.unwrap_or_else(|| {
-            let clock = Arc::clone(&clock);
-            Arc::new(MemoryStore::new(move || clock.now()))
-        });
-        let Self { options, models, .. } = self;
+        let Self { options, models, store, index, .. } = self;
         let cache = NodeCache::new(options.cached_tasks);
         let places = Arc::new(Semaphore::new(options.runs.max(1)));
         let cut_off = AtomicBool::new(false);
         let environment =
             Environment { options, clock, ids, registry, models, store, cache, places, node_pool, cut_off };
-        Ok((environment, storage))
+        Ok((environment, storage, index))
     }
 }
 

@@ -23,7 +23,8 @@ pub(crate) struct Environment {
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) registry: Registry,
     pub(crate) models: HashMap<String, Arc<dyn ChatModel>>,
-    pub(crate) store: Arc<dyn Store>,
+    /// The long-term store. `None` only until storage is up, in which it may lie.
+    pub(crate) store: Option<Arc<dyn Store>>,
     pub(crate) cache: NodeCache,
     /// A permit for each run that may be under way.
     pub(crate) places: Arc<Semaphore>,

@@ -2,6 +2,7 @@
 //!
 //! No status codes are known here; transports choose them by variant.
 
+use eddyline_engine::store::StoreError;
 use eddyline_engine::{RunError, StorageError};
 use uuid::Uuid;
 
@@ -103,6 +104,9 @@ pub enum Error {
     /// Storage did not do its part.
     #[error("storage failed")]
     Storage(#[from] StorageError),
+    /// The long-term store does not take what was asked of it, or failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }
 
 impl Error {
@@ -126,6 +130,7 @@ impl Error {
             Self::Lost => "REQUEST_LOST",
             Self::Graph(error) => error.code(),
             Self::Storage(error) => error.code(),
+            Self::Store(error) => error.code(),
         }
     }
 

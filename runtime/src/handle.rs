@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use actix::{Addr, Handler};
 use eddyline_engine::Graph;
+use eddyline_engine::store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use uuid::Uuid;
 
@@ -39,6 +40,7 @@ pub(crate) struct Inner {
     pub(crate) supervisors: Vec<Addr<SupervisorActor>>,
     pub(crate) storage: Addr<StorageActor>,
     pub(crate) readers: Addr<ReaderActor>,
+    pub(crate) store: Arc<dyn Store>,
     pub(crate) requests: Arc<Semaphore>,
 }
 
@@ -257,8 +259,13 @@ impl Handle {
         Ok(graph.map(|(_, graph)| (reader(), graph)))
     }
 
-    /// Has the node pool do something that runs code of a graph.
-    async fn on_pool<T: Send + 'static>(
+    pub(crate) fn store(&self) -> Arc<dyn Store> {
+        Arc::clone(&self.0.store)
+    }
+
+    /// Has the node pool do something that runs code of a graph, or takes several steps; it is done whether anybody waits
+    /// for it or not.
+    pub(crate) async fn on_pool<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,
     ) -> Result<T, Error> {

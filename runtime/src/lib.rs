@@ -63,6 +63,7 @@ mod environment;
 mod error;
 mod handle;
 mod id_source;
+mod items;
 mod local;
 mod machine;
 mod messages;

@@ -43,6 +43,13 @@ pub struct Options {
     /// Tasks of nodes with a cache policy whose writes are kept for the next run. When there are more, the one
     /// that was used longest ago goes. 0 keeps none. Default: 1,024.
     pub cached_tasks: usize,
+    /// How long an item of the long-term store lives that does not say it itself; `None` for good. Default: `None`.
+    pub item_ttl: Option<Duration>,
+    /// Whether an item that lives for a time does so from when it was read last, unless its reader says
+    /// otherwise. Default: true.
+    pub refresh_item_ttl: bool,
+    /// How often items go whose time is over; they are not found in the meantime. Default: 5 minutes.
+    pub item_sweep: Duration,
     /// After how long a thread without runs and listeners goes to sleep. Default: 5 minutes.
     pub thread_sleep: Duration,
     /// How long a shutdown waits for runs to reach a commit before it cuts them off. Default: 30 s.
@@ -66,6 +73,9 @@ impl Default for Options {
             storage_batch: 64,
             storage_readers: 2,
             cached_tasks: 1024,
+            item_ttl: None,
+            refresh_item_ttl: true,
+            item_sweep: Duration::from_mins(5),
             thread_sleep: Duration::from_mins(5),
             shutdown_grace: Duration::from_secs(30),
         }

@@ -3,7 +3,8 @@
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
-use actix::{Actor, Arbiter, SyncArbiter, System};
+use actix::{Actor, Addr, Arbiter, SyncArbiter, System};
+use eddyline_engine::store::Index;
 use tokio::sync::Semaphore;
 
 use crate::actors::{ReaderActor, StorageActor, SupervisorActor};
@@ -11,6 +12,7 @@ use crate::builder::Builder;
 use crate::environment::Environment;
 use crate::error::StartError;
 use crate::handle::Inner;
+use crate::items::{self, ItemStore};
 use crate::options::Options;
 use crate::recovery;
 use crate::storage::Storage;
@@ -27,7 +29,7 @@ pub(crate) struct Up {
 
 /// The life of the system's OS thread. Who waits for `up` hears either way.
 pub(crate) fn run(builder: Builder, up: &mpsc::SyncSender<Result<Up, StartError>>) {
-    let (pool, environment, storage) = match prepare(builder) {
+    let Parts { pool, environment, storage, index } = match prepare(builder) {
         Ok(parts) => parts,
         Err(error) => {
             // Whoever waited for it may be gone, and then nobody misses it.
@@ -36,7 +38,7 @@ pub(crate) fn run(builder: Builder, up: &mpsc::SyncSender<Result<Up, StartError>
         }
     };
     let runner = System::new();
-    let (inner, arbiters) = runner.block_on(async { actors(environment, storage) });
+    let (inner, arbiters) = runner.block_on(async { actors(environment, storage, index) });
     // Beside everything else: whoever starts the runtime does not wait for it.
     pool.spawn(recovery::wake_threads(inner.clone()));
     let heard = up.send(Ok(Up { inner, system: System::current() })).is_ok();
@@ -51,25 +53,35 @@ pub(crate) fn run(builder: Builder, up: &mpsc::SyncSender<Result<Up, StartError>
     pool.shutdown_timeout(FAREWELL);
 }
 
-type Parts = (tokio::runtime::Runtime, Environment, Box<dyn Storage>);
+/// What the actors are made of.
+struct Parts {
+    pool: tokio::runtime::Runtime,
+    environment: Environment,
+    storage: Box<dyn Storage>,
+    index: Option<Index>,
+}
 
 fn prepare(builder: Builder) -> Result<Parts, StartError> {
     let pool = node_pool(builder.layout()).map_err(StartError::Threads)?;
-    let (environment, storage) = builder.assemble(pool.handle().clone())?;
-    Ok((pool, environment, storage))
+    let (environment, storage, index) = builder.assemble(pool.handle().clone())?;
+    Ok(Parts { pool, environment, storage, index })
 }
 
 /// Storage on an arbiter of its own, readers on OS threads of theirs, and a supervisor on each of the graph arbiters.
-fn actors(environment: Environment, storage: Box<dyn Storage>) -> (Inner, Vec<Arbiter>) {
+fn actors(
+    mut environment: Environment,
+    storage: Box<dyn Storage>,
+    index: Option<Index>,
+) -> (Inner, Vec<Arbiter>) {
+    let arbiter = Arbiter::new();
+    let (storage, readers) = keepers(&arbiter, storage, &environment.options);
+    let keepers = (storage.clone(), readers.clone());
+    let items = ItemStore::new(keepers, Arc::clone(&environment.clock), index, &environment.options);
+    environment.node_pool.spawn(items::sweep_for_ever(items.clone(), environment.options.item_sweep));
+    let store = environment.store.get_or_insert_with(|| Arc::new(items)).clone();
+
     let environment = Arc::new(environment);
     let options = &environment.options;
-    let batch = options.storage_batch;
-    let arbiter = Arbiter::new();
-    let opens = storage.readers();
-    let readers =
-        SyncArbiter::start(options.storage_readers.max(1), move || ReaderActor::new(Arc::clone(&opens)));
-    let storage =
-        StorageActor::start_in_arbiter(&arbiter.handle(), move |_| StorageActor::new(storage, batch));
     let mut arbiters = vec![arbiter];
     let mut supervisors = Vec::new();
     for _ in 0..options.graph_arbiters.max(1) {
@@ -79,7 +91,21 @@ fn actors(environment: Environment, storage: Box<dyn Storage>) -> (Inner, Vec<Ar
         arbiters.push(arbiter);
     }
     let requests = Arc::new(Semaphore::new(options.requests.max(1)));
-    (Inner { environment, supervisors, storage, readers, requests }, arbiters)
+    (Inner { environment, supervisors, storage, readers, store, requests }, arbiters)
+}
+
+/// Those who write to storage and read from it.
+fn keepers(
+    arbiter: &Arbiter,
+    storage: Box<dyn Storage>,
+    options: &Options,
+) -> (Addr<StorageActor>, Addr<ReaderActor>) {
+    let (batch, opens) = (options.storage_batch, storage.readers());
+    let readers =
+        SyncArbiter::start(options.storage_readers.max(1), move || ReaderActor::new(Arc::clone(&opens)));
+    let storage =
+        StorageActor::start_in_arbiter(&arbiter.handle(), move |_| StorageActor::new(storage, batch));
+    (storage, readers)
 }
 
 fn node_pool(options: &Options) -> std::io::Result<tokio::runtime::Runtime> {

@@ -71,12 +71,11 @@ impl Plan {
             Change::PutRun(run) => run.status.is_final() && self.refuse_ends.load(Ordering::SeqCst),
             _ => false,
         };
-        let Transaction::Thread { changes, .. } = transaction;
-        changes.iter().any(refuses)
+        changes(transaction).iter().any(refuses)
     }
 
     fn note(&self, transaction: &Transaction) {
-        let Transaction::Thread { changes, .. } = transaction;
+        let changes = changes(transaction);
         for change in changes {
             let Change::Commit(commit) = change else { continue };
             if let Some(new) = &commit.checkpoint {
@@ -94,6 +93,14 @@ fn standing(changes: &[Change]) -> (Option<RunStatus>, Option<ThreadStatus>) {
     let thread =
         |change: &Change| if let Change::PutThread(thread) = change { Some(thread.status) } else { None };
     (changes.iter().find_map(run), changes.iter().find_map(thread))
+}
+
+/// What a transaction changes of a thread.
+fn changes(transaction: &Transaction) -> &[Change] {
+    match transaction {
+        Transaction::Thread { changes, .. } => changes,
+        Transaction::Items(_) => &[],
+    }
 }
 
 impl Storage for Faulty {

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use eddyline_engine::prelude::*;
+use eddyline_engine::store::{GetItem, PutItem, StoreError};
 use eddyline_runtime::{CreateThread, Handle, Options, Runtime, StartRun};
 use serde_json::{Map, Value, json};
 
@@ -20,10 +21,10 @@ struct Note {
 /// Puts the text away, and tells what was there.
 async fn remember(state: Note, ctx: NodeContext) -> Result<Update<Note>> {
     let store = ctx.store()?;
-    let failed = |error: eddyline_engine::StorageError| NodeError::visible("OSError", error.to_string());
-    let before = store.get(&["notes"], "last").await.map_err(failed)?;
+    let failed = |error: StoreError| NodeError::visible("OSError", error.to_string());
+    let before = store.get(GetItem::new(&["notes"], "last")).await.map_err(failed)?;
     let value = Map::from_iter([("text".to_owned(), json!(state.text))]);
-    store.put(&["notes"], "last", value, None).await.map_err(failed)?;
+    store.put(PutItem::new(&["notes"], "last", value)).await.map_err(failed)?;
     let before = before.and_then(|item| item.value["text"].as_str().map(str::to_owned));
     Ok(Note::update().before(before.unwrap_or_default()))
 }

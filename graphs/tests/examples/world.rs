@@ -1,18 +1,13 @@
 //! What a node may do to the world, and the world to a node: streams, time, failures, the store.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::sync::Arc;
 
-use eddyline_engine::StorageError;
-use eddyline_engine::local::Surroundings;
+use eddyline_engine::ids::Timestamp;
+use eddyline_engine::local::{MemoryStore, Surroundings};
 use eddyline_engine::prelude::*;
 use eddyline_engine::project::Mode::{Custom, Updates, Values};
-use eddyline_engine::store::{Item, Store};
 use eddyline_engine::testing;
 use eddyline_graphs::examples::{bench, custom, failing, flaky, memory, slow};
-use futures_util::future::{BoxFuture, FutureExt, ready};
-use serde_json::Map;
 
 use crate::support::{Thread, payloads, seen};
 
@@ -89,7 +84,7 @@ fn slow_naps_once_when_nobody_says() {
 
 #[test]
 fn memory_remembers_each_user() {
-    let store = Arc::new(Shelf::default());
+    let store = Arc::new(MemoryStore::new(|| Timestamp(0)));
     let graph = memory::graph().unwrap();
     let told = |user: Option<&str>, topic: &str| {
         let world = testing::World::new();
@@ -104,48 +99,4 @@ fn memory_remembers_each_user() {
     assert_eq!(told(Some("ann"), "b"), "before: a");
     assert_eq!(told(None, "c"), "before: nothing");
     assert_eq!(told(Some("anyone"), "d"), "before: c");
-}
-
-/// A store that gets and puts.
-#[derive(Default)]
-struct Shelf(Mutex<HashMap<Place, Item>>);
-
-type Place = (Vec<String>, String);
-
-impl Shelf {
-    fn items(&self) -> MutexGuard<'_, HashMap<Place, Item>> {
-        self.0.lock().expect("nobody panics with the store in hand")
-    }
-}
-
-fn place(namespace: &[&str], key: &str) -> Place {
-    (namespace.iter().map(|&name| name.to_owned()).collect(), key.to_owned())
-}
-
-impl Store for Shelf {
-    fn get(&self, namespace: &[&str], key: &str) -> BoxFuture<'static, Result<Option<Item>, StorageError>> {
-        ready(Ok(self.items().get(&place(namespace, key)).cloned())).boxed()
-    }
-
-    fn put(
-        &self,
-        namespace: &[&str],
-        key: &str,
-        value: Map<String, Value>,
-        _: Option<Duration>,
-    ) -> BoxFuture<'static, Result<(), StorageError>> {
-        let (namespace, key) = place(namespace, key);
-        let (created_at, updated_at) = <_>::default();
-        let item = Item { namespace: namespace.clone(), key: key.clone(), value, created_at, updated_at };
-        self.items().insert((namespace, key), item);
-        ready(Ok(())).boxed()
-    }
-
-    fn delete(&self, _: &[&str], _: &str) -> BoxFuture<'static, Result<(), StorageError>> {
-        unreachable!("the example deletes nothing")
-    }
-
-    fn search(&self, _: &[&str], _: usize, _: usize) -> BoxFuture<'static, Result<Vec<Item>, StorageError>> {
-        unreachable!("the example searches nothing")
-    }
 }

@@ -189,7 +189,7 @@ impl Host for RunHost {
     }
 
     fn store(&self) -> Option<Arc<dyn Store>> {
-        Some(Arc::clone(&self.environment.store))
+        self.environment.store.clone()
     }
 
     fn model(&self, name: &str) -> Option<Arc<dyn ChatModel>> {

@@ -6,6 +6,8 @@
 //! conformance::check(|| Box::new(MemoryStorage::default()));
 //! ```
 
+mod items;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -45,7 +47,10 @@ pub fn check(make: impl Fn() -> Box<dyn Storage>) {
         a_deleted_run_takes_its_checkpoints_along,
         a_deleted_thread_is_gone,
         readers_see_what_was_answered,
-    ] {
+    ]
+    .into_iter()
+    .chain(items::RULES)
+    {
         rule(&mut *make());
     }
 }

@@ -5,11 +5,13 @@ use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use eddyline_engine::checkpoint::{Checkpoint, Commit, Metadata, PendingWrite, Saved};
+use eddyline_engine::ids::Timestamp;
+use eddyline_engine::store::{FindItems, ListNamespaces, Place, Shelf, StoredItem};
 use eddyline_engine::{Key, Which};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Change, Error, Read, Readers, Result, Storage, StoredThread, Transaction};
+use super::{Change, Error, ItemChange, Read, Readers, Result, Storage, StoredThread, Transaction};
 use crate::runs::{ListRuns, Run};
 use crate::threads::Thread;
 
@@ -23,6 +25,7 @@ pub struct MemoryStorage {
 #[derive(Debug, Default)]
 struct Tables {
     threads: HashMap<Uuid, Rows>,
+    items: Shelf,
 }
 
 /// What is stored of one thread.
@@ -109,6 +112,22 @@ impl Read for MemoryStorage {
         let level = tables.threads.get(&thread_id).and_then(|rows| rows.levels.get(ns));
         Ok(level.map(|level| level.history(before, limit)).unwrap_or_default())
     }
+
+    fn item(&mut self, place: &Place, at: Timestamp) -> Result<Option<StoredItem>> {
+        Ok(self.tables().items.get(place, at))
+    }
+
+    fn items(&mut self, find: &FindItems) -> Result<Vec<StoredItem>> {
+        Ok(self.tables().items.search(find))
+    }
+
+    fn namespaces(&mut self, list: &ListNamespaces, at: Timestamp) -> Result<Vec<Vec<String>>> {
+        Ok(self.tables().items.namespaces(list, at))
+    }
+
+    fn items_ended(&mut self, at: Timestamp) -> Result<bool> {
+        Ok(self.tables().items.has_ended(at))
+    }
 }
 
 impl Storage for MemoryStorage {
@@ -141,7 +160,13 @@ impl MemoryStorage {
 impl Tables {
     /// Keeps all of it: once the epoch is accepted, nothing can fail.
     fn apply(&mut self, transaction: Transaction) -> Result<()> {
-        let Transaction::Thread { thread_id, epoch, changes } = transaction;
+        let (thread_id, epoch, changes) = match transaction {
+            Transaction::Thread { thread_id, epoch, changes } => (thread_id, epoch, changes),
+            Transaction::Items(changes) => {
+                changes.into_iter().for_each(|change| self.change_item(change));
+                return Ok(());
+            }
+        };
         let stored = self.threads.get(&thread_id).map_or(0, |rows| rows.epoch);
         if epoch < stored {
             return Err(Error::Fenced { epoch });
@@ -156,6 +181,15 @@ impl Tables {
             rows.change(change);
         }
         Ok(())
+    }
+
+    fn change_item(&mut self, change: ItemChange) {
+        match change {
+            ItemChange::Put(new) => self.items.put(*new),
+            ItemChange::Delete(place) => self.items.delete(&place),
+            ItemChange::Refresh(place, at) => self.items.refresh(&place, at),
+            ItemChange::Sweep(at, limit) => self.items.sweep(at, limit),
+        }
     }
 }
 

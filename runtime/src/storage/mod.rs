@@ -13,6 +13,8 @@ mod sqlite;
 use std::sync::Arc;
 
 use eddyline_engine::checkpoint::{Commit, Saved};
+use eddyline_engine::ids::Timestamp;
+use eddyline_engine::store::{FindItems, ListNamespaces, NewItem, Place, StoredItem};
 use eddyline_engine::{Key, Which};
 use uuid::Uuid;
 
@@ -63,6 +65,18 @@ pub trait Read: Send {
         before: Option<Uuid>,
         limit: usize,
     ) -> Result<Vec<Saved>>;
+
+    /// An item of the long-term store, if it exists at that time.
+    fn item(&mut self, place: &Place, at: Timestamp) -> Result<Option<StoredItem>>;
+
+    /// Items of the long-term store, best first as [`best_first`](eddyline_engine::store::best_first) has it.
+    fn items(&mut self, find: &FindItems) -> Result<Vec<StoredItem>>;
+
+    /// The namespaces of the items that exist at that time.
+    fn namespaces(&mut self, list: &ListNamespaces, at: Timestamp) -> Result<Vec<Vec<String>>>;
+
+    /// Whether there are items whose time is over.
+    fn items_ended(&mut self, at: Timestamp) -> Result<bool>;
 }
 
 /// Writes, and reads what it wrote.
@@ -111,6 +125,8 @@ pub enum Transaction {
         /// What, in order.
         changes: Vec<Change>,
     },
+    /// Changes of the long-term store, in order.
+    Items(Vec<ItemChange>),
 }
 
 /// One change of a thread.
@@ -127,4 +143,17 @@ pub enum Change {
     DeleteRun(Uuid),
     /// Everything of the thread goes, its epoch included.
     DeleteThread,
+}
+
+/// One change of the long-term store.
+#[derive(Clone, Debug)]
+pub enum ItemChange {
+    /// The item is new, or takes the place of what there was; it keeps the time at which that was made.
+    Put(Box<NewItem>),
+    /// The item goes, if it is there.
+    Delete(Place),
+    /// The item, if it exists and lives for a time, does so from then.
+    Refresh(Place, Timestamp),
+    /// Items go whose time was over then, at most so many.
+    Sweep(Timestamp, usize),
 }

@@ -1,37 +1,35 @@
 //! The long-term store, in memory.
 
-use std::collections::BTreeMap;
 use std::sync::Mutex;
-use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, ready};
-use serde_json::{Map, Value};
 
-use crate::host::StorageError;
 use crate::ids::Timestamp;
 use crate::node::lock;
-use crate::store::{Item, Store};
+use crate::store::{
+    FindItems, FoundItem, GetItem, Item, ListNamespaces, NewItem, Place, PutItem, SearchItems, Shelf, Store,
+    StoreError, Ttl, check_namespace,
+};
 
 /// Keeps items for as long as it lives itself.
 ///
 /// It grows with what is put into it, and has no limit of its own: whoever puts items deletes them, or gives
-/// them a time to live. An item whose time is over is not found any more; it is dropped when a read comes across
-/// it.
+/// them a time to live, which begins again when they are read. It has no index, so it refuses queries.
 ///
 /// ```
 /// use eddyline_engine::ids::Timestamp;
 /// use eddyline_engine::local::MemoryStore;
-/// use eddyline_engine::store::Store;
+/// use eddyline_engine::store::{PutItem, SearchItems, Store};
 ///
 /// # futures_util::FutureExt::now_or_never(async {
 /// // By a clock that stands still; a program passes its own.
 /// let store = MemoryStore::new(|| Timestamp(0));
 /// let value = serde_json::Map::from_iter([("topic".to_owned(), "sea".into())]);
-/// store.put(&["users", "ada"], "likes", value, None).await?;
-/// let items = store.search(&["users"], 10, 0).await?;
-/// assert_eq!(items[0].value["topic"], "sea");
-/// # Ok::<_, eddyline_engine::StorageError>(())
+/// store.put(PutItem::new(&["users", "ada"], "likes", value)).await?;
+/// let found = store.search(SearchItems::below(&["users"])).await?;
+/// assert_eq!(found[0].item.value["topic"], "sea");
+/// # Ok::<_, eddyline_engine::store::StoreError>(())
 /// # }).unwrap().unwrap();
 /// ```
 pub struct MemoryStore {
@@ -40,124 +38,75 @@ pub struct MemoryStore {
     shelf: Mutex<Shelf>,
 }
 
-/// A path of names, and a name there: what begins with one path stands together.
-type Place = (Vec<String>, String);
-
-#[derive(Debug, Default)]
-struct Shelf {
-    rows: BTreeMap<Place, Row>,
-    changes: u64,
-}
-
-#[derive(Debug)]
-struct Row {
-    item: Item,
-    /// The how-many-eth change of the store put it here: times may be equal.
-    change: u64,
-    until: Option<Timestamp>,
-}
+type Answer<T> = BoxFuture<'static, Result<T, StoreError>>;
 
 impl MemoryStore {
     /// A store without items, which tells the time by `now`.
     pub fn new(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> Self {
         Self { now: Box::new(now), shelf: Mutex::default() }
     }
-}
 
-impl Row {
-    fn is_over(&self, now: Timestamp) -> bool {
-        self.until.is_some_and(|until| until <= now)
+    /// Does something with the items whose time is not over.
+    fn with<T: Send + 'static>(&self, act: impl FnOnce(&mut Shelf, Timestamp) -> T) -> Answer<T> {
+        let now = (self.now)();
+        let mut shelf = lock(&self.shelf);
+        shelf.sweep(now, usize::MAX);
+        answer(Ok(act(&mut shelf, now)))
     }
 }
 
-impl Shelf {
-    fn get(&mut self, place: &Place, now: Timestamp) -> Option<Item> {
-        if self.rows.get(place)?.is_over(now) {
-            self.rows.remove(place);
-        }
-        self.rows.get(place).map(|row| row.item.clone())
-    }
-
-    fn put(&mut self, place: Place, value: Map<String, Value>, ttl: Option<Duration>, now: Timestamp) {
-        self.changes += 1;
-        let there = self.get(&place, now);
-        let (namespace, key) = place.clone();
-        let created_at = there.map_or(now, |item| item.created_at);
-        let item = Item { namespace, key, value, created_at, updated_at: now };
-        let until = ttl.map(|ttl| {
-            let micros = i64::try_from(ttl.as_micros()).unwrap_or(i64::MAX);
-            Timestamp(now.0.saturating_add(micros))
-        });
-        self.rows.insert(place, Row { item, change: self.changes, until });
-    }
-
-    /// The newest change comes first.
-    fn search(&mut self, prefix: &[String], limit: usize, offset: usize, now: Timestamp) -> Vec<Item> {
-        let below = |rows: &BTreeMap<Place, Row>, over: bool| -> Vec<(u64, Place)> {
-            let rows = rows.range((prefix.to_vec(), String::new())..);
-            let rows = rows.take_while(|((namespace, _), _)| namespace.starts_with(prefix));
-            let rows = rows.filter(|(_, row)| row.is_over(now) == over);
-            rows.map(|(place, row)| (row.change, place.clone())).collect()
-        };
-        for (_, place) in below(&self.rows, true) {
-            self.rows.remove(&place);
-        }
-        let mut found = below(&self.rows, false);
-        found.sort_unstable_by_key(|(change, _)| std::cmp::Reverse(*change));
-        let found = found.into_iter().skip(offset).take(limit);
-        found.filter_map(|(_, place)| self.rows.get(&place).map(|row| row.item.clone())).collect()
-    }
-}
-
-fn path(namespace: &[&str]) -> Vec<String> {
-    namespace.iter().map(ToString::to_string).collect()
-}
-
-fn place(namespace: &[&str], key: &str) -> Place {
-    (path(namespace), key.to_owned())
-}
-
-fn answer<T: Send + 'static>(answer: T) -> BoxFuture<'static, Result<T, StorageError>> {
-    ready(Ok(answer)).boxed()
+fn answer<T: Send + 'static>(answer: Result<T, StoreError>) -> Answer<T> {
+    ready(answer).boxed()
 }
 
 impl Store for MemoryStore {
-    fn get(&self, namespace: &[&str], key: &str) -> BoxFuture<'static, Result<Option<Item>, StorageError>> {
-        let now = (self.now)();
-        answer(lock(&self.shelf).get(&place(namespace, key), now))
+    fn get(&self, request: GetItem) -> Answer<Option<Item>> {
+        self.with(|shelf, now| {
+            if request.refresh_ttl.unwrap_or(true) {
+                shelf.refresh(&request.place, now);
+            }
+            shelf.get(&request.place, now).map(|stored| stored.item)
+        })
     }
 
-    fn put(
-        &self,
-        namespace: &[&str],
-        key: &str,
-        value: Map<String, Value>,
-        ttl: Option<Duration>,
-    ) -> BoxFuture<'static, Result<(), StorageError>> {
-        let now = (self.now)();
-        lock(&self.shelf).put(place(namespace, key), value, ttl, now);
-        answer(())
+    fn put(&self, request: PutItem) -> Answer<()> {
+        let PutItem { place, value, ttl, indexing: _ } = request;
+        if let Err(error) = check_namespace(&place.namespace) {
+            return answer(Err(error));
+        }
+        let ttl = match ttl {
+            Ttl::After(ttl) => Some(ttl),
+            Ttl::Default | Ttl::Never => None,
+        };
+        self.with(|shelf, at| shelf.put(NewItem { place, value, ttl, vectors: Vec::new(), at }))
     }
 
-    fn delete(&self, namespace: &[&str], key: &str) -> BoxFuture<'static, Result<(), StorageError>> {
-        lock(&self.shelf).rows.remove(&place(namespace, key));
-        answer(())
+    fn delete(&self, place: Place) -> Answer<()> {
+        self.with(|shelf, _| shelf.delete(&place))
     }
 
-    fn search(
-        &self,
-        prefix: &[&str],
-        limit: usize,
-        offset: usize,
-    ) -> BoxFuture<'static, Result<Vec<Item>, StorageError>> {
-        let now = (self.now)();
-        answer(lock(&self.shelf).search(&path(prefix), limit, offset, now))
+    fn search(&self, request: SearchItems) -> Answer<Vec<FoundItem>> {
+        let SearchItems { prefix, filter, query, limit, offset, refresh_ttl } = request;
+        if query.is_some() {
+            return answer(Err(StoreError::NoIndex));
+        }
+        self.with(|shelf, at| {
+            let found = shelf.search(&FindItems { prefix, filter, query: None, limit, offset, at });
+            for stored in found.iter().filter(|_| refresh_ttl.unwrap_or(true)) {
+                shelf.refresh(&stored.item.place(), at);
+            }
+            found.into_iter().map(|stored| FoundItem { item: stored.item, score: None }).collect()
+        })
+    }
+
+    fn namespaces(&self, request: ListNamespaces) -> Answer<Vec<Vec<String>>> {
+        self.with(|shelf, now| shelf.namespaces(&request, now))
     }
 }
 
 impl std::fmt::Debug for MemoryStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("MemoryStore").field("items", &lock(&self.shelf).rows.len()).finish_non_exhaustive()
+        f.debug_struct("MemoryStore").finish_non_exhaustive()
     }
 }
 
@@ -165,8 +114,9 @@ impl std::fmt::Debug for MemoryStore {
 mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
+    use std::time::Duration;
 
-    use serde_json::json;
+    use serde_json::{Map, json};
 
     use super::*;
 
@@ -177,19 +127,25 @@ mod tests {
         (MemoryStore::new(move || Timestamp(clock.load(Ordering::Relaxed) * 1_000_000)), seconds)
     }
 
-    fn now<T>(future: BoxFuture<'static, Result<T, StorageError>>) -> T {
+    fn now<T>(future: Answer<T>) -> T {
         future.now_or_never().expect("memory answers at once").expect("memory does not fail")
     }
 
     fn put(store: &MemoryStore, namespace: &[&str], key: &str, ttl: Option<u64>) {
         let value = Map::from_iter([("of".to_owned(), json!(key))]);
-        now(store.put(namespace, key, value, ttl.map(Duration::from_secs)));
+        let ttl = ttl.map_or(Ttl::Default, |ttl| Ttl::After(Duration::from_secs(ttl)));
+        now(store.put(PutItem { ttl, ..PutItem::new(namespace, key, value) }));
+    }
+
+    fn get(store: &MemoryStore, namespace: &[&str], key: &str) -> Option<Item> {
+        now(store.get(GetItem { refresh_ttl: Some(false), ..GetItem::new(namespace, key) }))
     }
 
     #[track_caller]
     fn check(store: &MemoryStore, prefix: &[&str], keys: &[&str]) {
-        let found = now(store.search(prefix, 10, 0));
-        assert_eq!(found.iter().map(|item| &*item.key).collect::<Vec<_>>(), keys);
+        let search = SearchItems { refresh_ttl: Some(false), ..SearchItems::below(prefix) };
+        let found = now(store.search(search));
+        assert_eq!(found.iter().map(|found| &*found.item.key).collect::<Vec<_>>(), keys);
     }
 
     #[test]
@@ -204,11 +160,13 @@ mod tests {
         check(&store, &["b"], &[]);
         put(&store, &["a", "b"], "1", None);
         check(&store, &["a"], &["1", "4", "2"]);
-        let page = now(store.search(&["a"], 1, 1));
-        assert_eq!((page.len(), &*page[0].key), (1, "4"));
-        now(store.delete(&["a"], "2"));
-        now(store.delete(&["a"], "nobody"));
+        let page = now(store.search(SearchItems { limit: 1, offset: 1, ..SearchItems::below(&["a"]) }));
+        assert_eq!((page.len(), &*page[0].item.key), (1, "4"));
+        now(store.delete(Place::new(&["a"], "2")));
+        now(store.delete(Place::new(&["a"], "nobody")));
         check(&store, &["a"], &["1", "4"]);
+        let namespaces = now(store.namespaces(ListNamespaces::default()));
+        assert_eq!(namespaces, [vec!["a", "b"], vec!["a", "c", "d"], vec!["ab"]]);
     }
 
     #[test]
@@ -217,9 +175,9 @@ mod tests {
         put(&store, &["a"], "1", None);
         seconds.store(5, Ordering::Relaxed);
         put(&store, &["a"], "1", None);
-        let item = now(store.get(&["a"], "1")).expect("is there");
+        let item = get(&store, &["a"], "1").expect("is there");
         assert_eq!((item.created_at, item.updated_at), (Timestamp(0), Timestamp(5_000_000)));
-        assert_eq!(now(store.get(&["b"], "1")), None);
+        assert_eq!(get(&store, &["b"], "1"), None);
     }
 
     #[test]
@@ -228,17 +186,28 @@ mod tests {
         put(&store, &["a"], "short", Some(5));
         put(&store, &["a"], "long", Some(u64::MAX));
         put(&store, &["a"], "renewed", Some(5));
+        put(&store, &["a"], "read", Some(5));
         seconds.store(4, Ordering::Relaxed);
         put(&store, &["a"], "renewed", Some(5));
-        check(&store, &["a"], &["renewed", "long", "short"]);
+        assert!(now(store.get(GetItem::new(&["a"], "read"))).is_some());
+        check(&store, &["a"], &["renewed", "read", "long", "short"]);
         seconds.store(5, Ordering::Relaxed);
-        assert_eq!(now(store.get(&["a"], "short")), None);
-        check(&store, &["a"], &["renewed", "long"]);
+        assert_eq!(get(&store, &["a"], "short"), None);
+        check(&store, &["a"], &["renewed", "read", "long"]);
         put(&store, &["a"], "short", None);
-        let again = now(store.get(&["a"], "short")).expect("is there");
+        let again = get(&store, &["a"], "short").expect("is there");
         assert_eq!(again.created_at, Timestamp(5_000_000), "it is another");
         seconds.store(9, Ordering::Relaxed);
         check(&store, &[], &["short", "long"]);
-        assert_eq!(lock(&store.shelf).rows.len(), 2, "what is over is dropped");
+    }
+
+    #[test]
+    fn what_the_store_cannot_do_is_refused() {
+        let (store, _) = store();
+        let code =
+            |answer: Answer<()>| answer.now_or_never().expect("at once").expect_err("is refused").code();
+        assert_eq!(code(store.put(PutItem::new(&[], "k", Map::new()))), "INVALID_NAMESPACE");
+        let query = SearchItems { query: Some("sea".to_owned()), ..SearchItems::below(&[]) };
+        assert_eq!(code(store.search(query).map(|found| found.map(drop)).boxed()), "NO_INDEX");
     }
 }

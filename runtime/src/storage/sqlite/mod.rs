@@ -12,10 +12,12 @@ mod checkpointer;
 mod commits;
 mod error;
 mod heads;
+mod items;
 mod json;
 mod load;
 mod lock;
 mod names;
+mod namespaces;
 mod prune;
 mod runs;
 mod schema;
@@ -149,9 +151,13 @@ impl SqliteStorage {
     }
 
     fn apply(&mut self, transaction: &Transaction) -> error::Result<()> {
-        let Transaction::Thread { thread_id, epoch, changes } = transaction;
-        let (thread_id, epoch) = (*thread_id, *epoch);
         let (db, names, heads) = self.session.parts()?;
+        let (thread_id, epoch, changes) = match transaction {
+            Transaction::Thread { thread_id, epoch, changes } => (*thread_id, *epoch, changes),
+            Transaction::Items(changes) => {
+                return changes.iter().try_for_each(|change| items::change(db, change));
+            }
+        };
         let found = threads::find(db, thread_id)?;
         if found.is_some_and(|(_, stored)| epoch < stored) {
             return Err(Fault::Fenced { epoch });

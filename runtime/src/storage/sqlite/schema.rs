@@ -6,6 +6,8 @@
 //!  commits   one row for each superstep, and one for each task that stored its writes before its siblings
 //!  shared    what runs of one thread have in common
 //!  names     channels and nodes, which rows call by number
+//!  items     one row for each item of the long-term store
+//!  vectors   what items are about, for those that are indexed
 //! ```
 //!
 //! Rows of `commits` never change what they say of values, so later rows point at earlier ones.
@@ -80,6 +82,26 @@ CREATE TABLE names (
 DROP INDEX open_runs;
 CREATE INDEX open_runs ON runs (thread) WHERE status IN ('pending', 'running', 'cancelling', 'rolling back');
 CREATE INDEX run_ids ON runs (id);
+",
+    "
+CREATE TABLE items (
+    change INTEGER PRIMARY KEY, -- grows with every put, so it tells the newest
+    namespace BLOB NOT NULL,    -- sorts as its labels do, and begins as the namespaces above it
+    key TEXT NOT NULL,
+    value TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    ttl INTEGER,                -- NULL when it lives for good
+    ends INTEGER,
+    UNIQUE (namespace, key)
+);
+CREATE INDEX items_that_end ON items (ends) WHERE ends IS NOT NULL;
+CREATE TABLE vectors (
+    item INTEGER NOT NULL,      -- the change that put it
+    place INTEGER NOT NULL,
+    vector BLOB NOT NULL,
+    PRIMARY KEY (item, place)
+) WITHOUT ROWID;
 ",
 ];
 

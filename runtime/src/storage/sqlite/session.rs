@@ -1,6 +1,8 @@
 //! A connection with what it remembers, and everything that is read by it.
 
 use eddyline_engine::checkpoint::Saved;
+use eddyline_engine::ids::Timestamp;
+use eddyline_engine::store::{FindItems, ListNamespaces, Place, StoredItem};
 use eddyline_engine::{Key, Which};
 use rusqlite::Connection;
 use uuid::Uuid;
@@ -9,7 +11,7 @@ use super::commits::Commits;
 use super::error::{self, Fault};
 use super::heads::Heads;
 use super::names::Names;
-use super::{runs, threads};
+use super::{items, namespaces, runs, threads};
 use crate::runs::{ListRuns, Run};
 use crate::storage::{Read, Result, StoredThread};
 
@@ -165,5 +167,21 @@ impl Read for Session {
     ) -> Result<Vec<Saved>> {
         let found = self.look_at(thread_id, |mut commits| commits.history(ns, before, limit))?;
         Ok(found.unwrap_or_default())
+    }
+
+    fn item(&mut self, place: &Place, at: Timestamp) -> Result<Option<StoredItem>> {
+        self.look(|db, _, _| items::get(db, place, at))
+    }
+
+    fn items(&mut self, find: &FindItems) -> Result<Vec<StoredItem>> {
+        self.look(|db, _, _| items::search(db, find))
+    }
+
+    fn namespaces(&mut self, list: &ListNamespaces, at: Timestamp) -> Result<Vec<Vec<String>>> {
+        self.look(|db, _, _| namespaces::list(db, list, at))
+    }
+
+    fn items_ended(&mut self, at: Timestamp) -> Result<bool> {
+        self.look(|db, _, _| items::ended(db, at))
     }
 }

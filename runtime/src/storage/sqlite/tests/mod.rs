@@ -2,6 +2,7 @@
 
 mod differential;
 mod growth;
+mod items;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
