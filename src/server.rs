@@ -6,6 +6,7 @@ use actix_rt::System;
 use eddyline_config::Settings;
 use eddyline_engine::Graph;
 use eddyline_engine::model::ChatModel;
+use eddyline_engine::store::Index;
 use eddyline_runtime::{Builder, Handle, Options, Runtime};
 use eddyline_transports::{Http, HttpOptions, Shutdown, Transport};
 use futures_util::future::{LocalBoxFuture, join, join_all};
@@ -48,6 +49,12 @@ impl Server {
     /// Gives nodes a model under a name.
     pub fn model(mut self, name: impl Into<String>, model: impl ChatModel) -> Self {
         self.runtime = self.runtime.model(name, model);
+        self
+    }
+
+    /// Lets items of the long-term store be found by what they are about; without it, queries are refused.
+    pub fn index(mut self, index: Index) -> Self {
+        self.runtime = self.runtime.index(index);
         self
     }
 
@@ -106,6 +113,9 @@ fn options(settings: &Settings) -> Options {
         shutdown_grace: settings.runs.shutdown_grace,
         tape_bytes: settings.streams.kept_bytes,
         thread_sleep: settings.streams.kept,
+        item_ttl: settings.store.default_ttl,
+        refresh_item_ttl: settings.store.refresh_on_read,
+        item_sweep: settings.store.sweep_interval,
         ..Options::default()
     }
 }

@@ -87,6 +87,22 @@ fn an_interrupted_thread_is_answered_after_a_restart() {
 }
 
 #[test]
+fn what_a_node_put_into_the_store_survives_a_kill() {
+    let folder = folder("items");
+    let remember = |server: &Server, topic: &str| {
+        let run = json!({"assistant_id": "memory", "input": {"topic": topic}});
+        read(post(server, "/runs/wait", &run))["joke"].clone()
+    };
+    let server = Server::start_over(&folder);
+    assert_eq!(remember(&server, "sea"), "before: nothing");
+    server.kill();
+    let server = Server::start_over(&folder);
+    let items = read(post(&server, "/store/items/search", &json!({"namespace_prefix": ["users"]})));
+    assert_eq!(items["items"][0]["value"], json!({"topic": "sea"}));
+    assert_eq!(remember(&server, "hills"), "before: sea");
+}
+
+#[test]
 fn a_folder_in_use_is_refused_by_name() {
     let folder = folder("locked");
     let _first = Server::start_over(&folder);

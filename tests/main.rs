@@ -10,6 +10,7 @@ mod recorded;
 mod runs;
 mod sdk;
 mod server;
+mod store;
 mod streams;
 mod thread_stream;
 mod threads;

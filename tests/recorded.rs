@@ -20,7 +20,6 @@ use crate::server::Server;
 /// Cases that wait, and for what.
 const WAITING: &[(&str, &[&str])] = &[
     ("assistants of one's own", &["assistants-crud"]),
-    ("the routes of the store", &["store", "store-filters"]),
     ("searching and copying threads", &["threads-crud", "threads-copy-used"]),
     ("crons", &["crons-crud"]),
 ];

@@ -20,6 +20,8 @@ pub struct Settings {
     pub runs: Runs,
     /// What is kept of what was streamed.
     pub streams: Streams,
+    /// The long-term store.
+    pub store: Store,
     /// The log.
     pub log: Log,
 }
@@ -55,6 +57,17 @@ pub struct Http {
     pub max_body_bytes: usize,
     /// The web origins whose pages may read answers; empty for every origin.
     pub cors_origins: Vec<String>,
+}
+
+/// How long items of the long-term store live.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// How long an item lives that does not say it itself; `None` for good.
+    pub default_ttl: Option<Duration>,
+    /// Whether an item that lives for a time does so from when it was read last.
+    pub refresh_on_read: bool,
+    /// How often items go whose time is over.
+    pub sweep_interval: Duration,
 }
 
 /// What is logged, and how.
@@ -96,6 +109,7 @@ impl TryFrom<typed::Typed> for Settings {
             data_dir: data_dir(typed.storage)?,
             runs: typed.runs.try_into()?,
             streams: typed.streams.try_into()?,
+            store: typed.store.try_into()?,
             log: typed.log.try_into()?,
         })
     }
@@ -138,6 +152,23 @@ impl TryFrom<typed::Streams> for Streams {
         Ok(Self {
             kept_bytes: number("streams.kept_bytes", typed.kept_bytes, 0, 1 << 40)?,
             kept: seconds("streams.kept_seconds", typed.kept_seconds, 0)?,
+        })
+    }
+}
+
+/// A year: who wants more wants it for good.
+const MAX_MINUTES: i64 = 365 * 24 * 60;
+
+impl TryFrom<typed::Store> for Store {
+    type Error = Error;
+
+    fn try_from(typed: typed::Store) -> Result<Self, Error> {
+        let default_ttl = number("store.default_ttl_minutes", typed.default_ttl_minutes, 0, MAX_MINUTES)?;
+        let pause = number("store.sweep_interval_minutes", typed.sweep_interval_minutes, 1, MAX_MINUTES)?;
+        Ok(Self {
+            default_ttl: (default_ttl > 0).then(|| Duration::from_mins(default_ttl)),
+            refresh_on_read: given("store.refresh_on_read", typed.refresh_on_read)?,
+            sweep_interval: Duration::from_mins(pause),
         })
     }
 }
@@ -238,6 +269,8 @@ mod tests {
         assert_eq!(settings.streams, streams);
         let forgetful = Settings::loader().set("storage.memory", true).load().unwrap();
         assert_eq!(forgetful.data_dir, None);
+        let sweep_interval = Duration::from_mins(5);
+        assert_eq!(settings.store, Store { default_ttl: None, refresh_on_read: true, sweep_interval });
         assert_eq!(settings.log, Log { level: "info,actix_server=warn".into(), format: LogFormat::Text });
     }
 
@@ -262,7 +295,18 @@ mod tests {
             -1,
             "setting `streams.kept_seconds` lies between 0 and 315360000, not `-1`",
         );
+        for (key, value, least) in
+            [("store.default_ttl_minutes", -1, 0), ("store.sweep_interval_minutes", 0, 1)]
+        {
+            check(key, value, &format!("setting `{key}` lies between {least} and 525600, not `{value}`"));
+        }
         check("log.format", "xml", "setting `log.format` is `text` or `json`, not `xml`");
+    }
+
+    #[test]
+    fn items_may_live_for_minutes() {
+        let settings = Settings::loader().set("store.default_ttl_minutes", 90).load().unwrap();
+        assert_eq!(settings.store.default_ttl, Some(Duration::from_mins(90)));
     }
 
     #[test]

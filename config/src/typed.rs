@@ -9,6 +9,7 @@ pub(crate) struct Typed {
     pub(crate) storage: Storage,
     pub(crate) runs: Runs,
     pub(crate) streams: Streams,
+    pub(crate) store: Store,
     pub(crate) log: Log,
 }
 
@@ -32,6 +33,14 @@ pub(crate) struct Runs {
 pub(crate) struct Streams {
     pub(crate) kept_bytes: Option<i64>,
     pub(crate) kept_seconds: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Store {
+    pub(crate) default_ttl_minutes: Option<i64>,
+    pub(crate) refresh_on_read: Option<bool>,
+    pub(crate) sweep_interval_minutes: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

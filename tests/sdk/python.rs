@@ -46,6 +46,11 @@ fn threads_and_assistants() {
 }
 
 #[test]
+fn the_store() {
+    check("store.py");
+}
+
+#[test]
 fn the_client_that_blocks() {
     check("blocking.py");
 }

@@ -82,6 +82,7 @@ impl ResponseError for Refusal {
 
 impl From<eddyline_runtime::Error> for Refusal {
     fn from(error: eddyline_runtime::Error) -> Self {
+        use eddyline_engine::store::StoreError;
         use eddyline_runtime::Error;
         let reason = match &error {
             Error::ThreadNotFound { .. }
@@ -90,10 +91,13 @@ impl From<eddyline_runtime::Error> for Refusal {
             | Error::GraphNotFound { .. }
             | Error::NothingToCancel { .. } => Reason::NotFound,
             Error::ThreadExists { .. } | Error::ThreadBusy { .. } => Reason::Conflict,
-            Error::InvalidAssistant { .. } | Error::Invalid { .. } => Reason::Unprocessable,
-            Error::Contradiction { .. } | Error::NoGraph { .. } | Error::InvalidUpdate { .. } => {
-                Reason::BadRequest
-            }
+            Error::InvalidAssistant { .. }
+            | Error::Invalid { .. }
+            | Error::Store(StoreError::Label { .. } | StoreError::NoIndex) => Reason::Unprocessable,
+            Error::Contradiction { .. }
+            | Error::NoGraph { .. }
+            | Error::InvalidUpdate { .. }
+            | Error::Store(StoreError::Namespace { .. } | StoreError::Operator { .. }) => Reason::BadRequest,
             Error::QueueFull { .. } | Error::Stopping => Reason::Unavailable,
             _ => Reason::Internal,
         };

@@ -16,6 +16,7 @@ mod routes;
 mod run;
 mod runs;
 mod state;
+mod store;
 #[cfg(test)]
 mod tests;
 mod thread_stream;

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, Route};
 use actix_web_lab::middleware::CatchPanic;
 
 use super::answer::{Answer, in_words};
-use super::{assistants, meta, run, runs, state, thread_stream, threads};
+use super::{assistants, meta, run, runs, state, store, thread_stream, threads};
 use crate::wire::Refusal;
 
 pub(super) fn configure(config: &mut ServiceConfig) {
@@ -63,6 +63,12 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(resource("/runs/cancel", [web::post().to(runs::cancel)]))
         .service(resource("/runs/{run_id}/join", [get().to(run::join_alone)]))
         .service(resource("/runs/{run_id}/stream", [get().to(run::stream_alone)]))
+        .service(resource(
+            "/store/items",
+            [web::put().to(store::put), get().to(store::read), web::delete().to(store::delete)],
+        ))
+        .service(resource("/store/items/search", [web::post().to(store::search)]))
+        .service(resource("/store/namespaces", [web::post().to(store::namespaces)]))
         .default_service(web::to(unknown));
 }
 

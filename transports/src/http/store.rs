@@ -1,0 +1,47 @@
+//! The routes of the long-term store.
+
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+
+use super::answer::{self, Answer};
+use super::request::{Served, detached, query};
+use crate::wire::{
+    DeleteItemBody, FoundItemsJson, ItemJson, NamespacesBody, NamespacesJson, PutItemBody, SearchItemsBody,
+    get_item,
+};
+
+/// `PUT /store/items`.
+pub(super) async fn put(served: Data<Served>, payload: Payload) -> Answer {
+    let request = served.body::<PutItemBody>(payload).await?.into_request()?;
+    let runtime = served.runtime.clone();
+    detached(async move { runtime.put_item(request).await }).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `GET /store/items`: `null` when there is no such item.
+pub(super) async fn read(served: Data<Served>, asked: HttpRequest) -> Answer {
+    let item = served.runtime.item(get_item(&query(&asked)?)?).await?;
+    Ok(answer::json(&item.as_ref().map(ItemJson::new)))
+}
+
+/// `DELETE /store/items`.
+pub(super) async fn delete(served: Data<Served>, payload: Payload) -> Answer {
+    let place = served.body::<DeleteItemBody>(payload).await?.into_place()?;
+    let runtime = served.runtime.clone();
+    detached(async move { runtime.delete_item(place).await }).await?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+/// `POST /store/items/search`.
+pub(super) async fn search(served: Data<Served>, payload: Payload) -> Answer {
+    let request = served.body::<SearchItemsBody>(payload).await?.into_request()?;
+    let found = served.runtime.search_items(request).await?;
+    Ok(answer::json(&FoundItemsJson::new(&found)))
+}
+
+/// `POST /store/namespaces`.
+pub(super) async fn namespaces(served: Data<Served>, payload: Payload) -> Answer {
+    let request = served.body::<NamespacesBody>(payload).await?.into_request()?;
+    let namespaces = served.runtime.item_namespaces(request).await?;
+    Ok(answer::json(&NamespacesJson { namespaces }))
+}
