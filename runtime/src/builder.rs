@@ -46,6 +46,16 @@ impl Keeper {
     }
 }
 
+/// What the actors of a runtime are made of.
+pub(crate) struct Parts {
+    /// What they share.
+    pub(crate) environment: Environment,
+    /// What only one of them gets.
+    pub(crate) storage: Box<dyn Storage>,
+    /// That of the store that lies in storage.
+    pub(crate) index: Option<Index>,
+}
+
 /// Collects what a runtime is made of.
 #[derive(Default)]
 pub struct Builder {
@@ -138,11 +148,8 @@ impl Builder {
         &self.options
     }
 
-    /// What the actors share, the storage that only one of them gets, and the index of the store that lies there.
-    pub(crate) fn assemble(
-        self,
-        node_pool: tokio::runtime::Handle,
-    ) -> Result<(Environment, Box<dyn Storage>, Option<Index>), StartError> {
+    /// What the actors are made of.
+    pub(crate) fn assemble(self, node_pool: tokio::runtime::Handle) -> Result<Parts, StartError> {
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let ids = self.ids.unwrap_or_else(|| Arc::<RandomIds>::default());
         let registry = Registry::new(self.graphs, clock.now())?;
@@ -153,7 +160,7 @@ impl Builder {
         let cut_off = AtomicBool::new(false);
         let environment =
             Environment { options, clock, ids, registry, models, store, cache, places, node_pool, cut_off };
-        Ok((environment, storage, index))
+        Ok(Parts { environment, storage, index })
     }
 }
 

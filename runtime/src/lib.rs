@@ -40,6 +40,13 @@
 //! leave when that commit is stored; the engine does not wait for that. The first commit of a run is its
 //! start, so nobody hears of a run that is not stored.
 //!
+//! # The long-term store
+//!
+//! Items lie in storage beside the threads, and nodes and [`Handle`] go by one [`Store`](eddyline_engine::store::Store):
+//! it writes through the storage actor, so an item is durable when its put is answered, and shares a commit with
+//! whatever threads write meanwhile; it reads by the readers. A sweeper on the node pool drops items whose time is
+//! over.
+//!
 //! # Failure
 //!
 //! A node that panics fails its task. A reducer or a route that panics fails its run, or the read or change by

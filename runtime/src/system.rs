@@ -4,12 +4,10 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use actix::{Actor, Addr, Arbiter, SyncArbiter, System};
-use eddyline_engine::store::Index;
 use tokio::sync::Semaphore;
 
 use crate::actors::{ReaderActor, StorageActor, SupervisorActor};
-use crate::builder::Builder;
-use crate::environment::Environment;
+use crate::builder::{Builder, Parts};
 use crate::error::StartError;
 use crate::handle::Inner;
 use crate::items::{self, ItemStore};
@@ -29,7 +27,7 @@ pub(crate) struct Up {
 
 /// The life of the system's OS thread. Who waits for `up` hears either way.
 pub(crate) fn run(builder: Builder, up: &mpsc::SyncSender<Result<Up, StartError>>) {
-    let Parts { pool, environment, storage, index } = match prepare(builder) {
+    let (pool, parts) = match prepare(builder) {
         Ok(parts) => parts,
         Err(error) => {
             // Whoever waited for it may be gone, and then nobody misses it.
@@ -38,7 +36,7 @@ pub(crate) fn run(builder: Builder, up: &mpsc::SyncSender<Result<Up, StartError>
         }
     };
     let runner = System::new();
-    let (inner, arbiters) = runner.block_on(async { actors(environment, storage, index) });
+    let (inner, arbiters) = runner.block_on(async { actors(parts) });
     // Beside everything else: whoever starts the runtime does not wait for it.
     pool.spawn(recovery::wake_threads(inner.clone()));
     let heard = up.send(Ok(Up { inner, system: System::current() })).is_ok();
@@ -53,26 +51,14 @@ pub(crate) fn run(builder: Builder, up: &mpsc::SyncSender<Result<Up, StartError>
     pool.shutdown_timeout(FAREWELL);
 }
 
-/// What the actors are made of.
-struct Parts {
-    pool: tokio::runtime::Runtime,
-    environment: Environment,
-    storage: Box<dyn Storage>,
-    index: Option<Index>,
-}
-
-fn prepare(builder: Builder) -> Result<Parts, StartError> {
+fn prepare(builder: Builder) -> Result<(tokio::runtime::Runtime, Parts), StartError> {
     let pool = node_pool(builder.layout()).map_err(StartError::Threads)?;
-    let (environment, storage, index) = builder.assemble(pool.handle().clone())?;
-    Ok(Parts { pool, environment, storage, index })
+    let parts = builder.assemble(pool.handle().clone())?;
+    Ok((pool, parts))
 }
 
 /// Storage on an arbiter of its own, readers on OS threads of theirs, and a supervisor on each of the graph arbiters.
-fn actors(
-    mut environment: Environment,
-    storage: Box<dyn Storage>,
-    index: Option<Index>,
-) -> (Inner, Vec<Arbiter>) {
+fn actors(Parts { mut environment, storage, index }: Parts) -> (Inner, Vec<Arbiter>) {
     let arbiter = Arbiter::new();
     let (storage, readers) = keepers(&arbiter, storage, &environment.options);
     let keepers = (storage.clone(), readers.clone());

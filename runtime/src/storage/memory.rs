@@ -163,7 +163,9 @@ impl Tables {
         let (thread_id, epoch, changes) = match transaction {
             Transaction::Thread { thread_id, epoch, changes } => (thread_id, epoch, changes),
             Transaction::Items(changes) => {
-                changes.into_iter().for_each(|change| self.change_item(change));
+                for change in changes {
+                    self.change_item(change);
+                }
                 return Ok(());
             }
         };

@@ -166,7 +166,7 @@ mod tests {
     fn an_item_is_put_as_its_body_says() {
         let item = put(r#"{"namespace": ["a", "b"], "key": "k", "value": {"n": 1}}"#).unwrap();
         let value = Map::from_iter([("n".to_owned(), 1.into())]);
-        assert_eq!(item, PutItem::new(&["a", "b"], "k", value.clone()));
+        assert_eq!(item, PutItem::new(&["a", "b"], "k", value));
         let nulls = r#"{"namespace": ["a", "b"], "key": "k", "value": {"n": 1}, "index": null, "ttl": null}"#;
         assert_eq!(put(nulls).unwrap(), item);
         let all =
