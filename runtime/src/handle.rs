@@ -259,12 +259,13 @@ impl Handle {
         Ok(graph.map(|(_, graph)| (reader(), graph)))
     }
 
+    /// The long-term store, as nodes have it too.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.0.store)
     }
 
-    /// Has the node pool do something that runs code of a graph, or takes several steps; it is done whether anybody waits
-    /// for it or not.
+    /// Has the node pool do something that runs code of a graph, or takes several steps; it is done whether
+    /// anybody waits for it or not.
     pub(crate) async fn on_pool<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, Error>> + Send + 'static,

@@ -43,7 +43,7 @@ struct Inner {
     refresh_ttl: bool,
 }
 
-type Future<T> = BoxFuture<'static, Result<T, StoreError>>;
+type Promise<T> = BoxFuture<'static, Result<T, StoreError>>;
 
 impl ItemStore {
     pub(crate) fn new(
@@ -64,7 +64,7 @@ impl ItemStore {
     fn look<T: Send + 'static>(
         &self,
         read: impl FnOnce(&mut dyn Read) -> storage::Result<T> + Send + 'static,
-    ) -> impl std::future::Future<Output = Result<T, StoreError>> + Send + 'static {
+    ) -> impl Future<Output = Result<T, StoreError>> + Send + 'static {
         let (look, answer) = Look::new(read);
         self.0.readers.do_send(look);
         answer.map(|answer| answer.map_err(StoreError::from))
@@ -74,7 +74,7 @@ impl ItemStore {
     fn write(
         &self,
         changes: Vec<ItemChange>,
-    ) -> impl std::future::Future<Output = Result<(), StoreError>> + Send + 'static {
+    ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
         let (reply, stored) = oneshot::channel();
         // Who waited may have gone.
         let answer = Answer::new(move |result| drop(reply.send(result)));
@@ -98,7 +98,7 @@ impl ItemStore {
 }
 
 impl Store for ItemStore {
-    fn get(&self, request: GetItem) -> Future<Option<Item>> {
+    fn get(&self, request: GetItem) -> Promise<Option<Item>> {
         let (store, at) = (self.clone(), self.now());
         let found = self.look(move |storage| storage.item(&request.place, at));
         async move {
@@ -109,7 +109,7 @@ impl Store for ItemStore {
         .boxed()
     }
 
-    fn put(&self, request: PutItem) -> Future<()> {
+    fn put(&self, request: PutItem) -> Promise<()> {
         let store = self.clone();
         async move {
             let PutItem { place, value, ttl, indexing } = request;
@@ -129,11 +129,11 @@ impl Store for ItemStore {
         .boxed()
     }
 
-    fn delete(&self, place: Place) -> Future<()> {
+    fn delete(&self, place: Place) -> Promise<()> {
         self.write(vec![ItemChange::Delete(place)]).boxed()
     }
 
-    fn search(&self, request: SearchItems) -> Future<Vec<FoundItem>> {
+    fn search(&self, request: SearchItems) -> Promise<Vec<FoundItem>> {
         let store = self.clone();
         async move {
             let SearchItems { prefix, filter, query, limit, offset, refresh_ttl } = request;
@@ -151,7 +151,7 @@ impl Store for ItemStore {
         .boxed()
     }
 
-    fn namespaces(&self, request: ListNamespaces) -> Future<Vec<Vec<String>>> {
+    fn namespaces(&self, request: ListNamespaces) -> Promise<Vec<Vec<String>>> {
         let at = self.now();
         self.look(move |storage| storage.namespaces(&request, at)).boxed()
     }

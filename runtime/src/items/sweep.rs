@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use eddyline_engine::store::StoreError;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::ItemStore;
 use crate::storage::ItemChange;
-use eddyline_engine::store::StoreError;
 
 /// How many items go in one transaction: others wait for it no longer than for a commit of their own.
 const TOGETHER: usize = 256;
