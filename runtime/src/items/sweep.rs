@@ -70,7 +70,7 @@ mod tests {
         let (mut storage, clock) = (MemoryStorage::default(), Arc::new(Told::default()));
         let store = ItemStore::new(keepers(&storage), clock.clone(), None, &Options::default());
         // More than one transaction takes.
-        for key in 0..2 * TOGETHER + 1 {
+        for key in 0..=2 * TOGETHER {
             let ttl = Ttl::After(Duration::from_micros(5));
             let put = PutItem { ttl, ..PutItem::new(&["a"], key.to_string(), Map::new()) };
             store.put(put).await.expect("is stored");

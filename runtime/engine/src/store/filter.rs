@@ -164,40 +164,40 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(filter: Value, value: Value, expected: bool) {
-        let filter = parse(&filter).expect("is a filter");
+    fn check(filter: &Value, value: &Value, expected: bool) {
+        let filter = parse(filter).expect("is a filter");
         assert_eq!(filter.matches(value.as_object().expect("an object")), expected, "{filter:?} {value}");
     }
 
     #[test]
     fn keys_are_compared_with_values() {
-        check(json!({}), json!({"a": 1}), true);
-        check(json!({"a": 1}), json!({"a": 1.0, "b": 2}), true);
-        check(json!({"a": 1, "b": 2}), json!({"a": 1}), false);
-        check(json!({"a": null}), json!({}), true);
-        check(json!({"a": "1"}), json!({"a": 1}), false);
-        check(json!({"a": {"b": {"c": 1}}}), json!({"a": {"b": {"c": 1, "d": 2}}}), true);
-        check(json!({"a": {"b": 1}}), json!({"a": 1}), false);
-        check(json!({"a": [1, {"b": 2}]}), json!({"a": [1, {"b": 2, "c": 3}]}), true);
-        check(json!({"a": [1]}), json!({"a": [1, 2]}), false);
-        check(json!({"$eq": 1}), json!({"$eq": 1}), true);
+        check(&json!({}), &json!({"a": 1}), true);
+        check(&json!({"a": 1}), &json!({"a": 1.0, "b": 2}), true);
+        check(&json!({"a": 1, "b": 2}), &json!({"a": 1}), false);
+        check(&json!({"a": null}), &json!({}), true);
+        check(&json!({"a": "1"}), &json!({"a": 1}), false);
+        check(&json!({"a": {"b": {"c": 1}}}), &json!({"a": {"b": {"c": 1, "d": 2}}}), true);
+        check(&json!({"a": {"b": 1}}), &json!({"a": 1}), false);
+        check(&json!({"a": [1, {"b": 2}]}), &json!({"a": [1, {"b": 2, "c": 3}]}), true);
+        check(&json!({"a": [1]}), &json!({"a": [1, 2]}), false);
+        check(&json!({"$eq": 1}), &json!({"$eq": 1}), true);
     }
 
     #[test]
     fn operators_hold_together() {
-        check(json!({"n": {"$gt": 1, "$lte": 3}}), json!({"n": 3}), true);
-        check(json!({"n": {"$gt": 1, "$lte": 3}}), json!({"n": 3.5}), false);
-        check(json!({"n": {"$gte": 3}}), json!({"n": 3}), true);
-        check(json!({"n": {"$lt": 3}}), json!({"n": 3}), false);
-        check(json!({"n": {"$eq": {"a": [1]}}}), json!({"n": {"a": [1.0]}}), true);
-        check(json!({"n": {"$eq": {"a": 1}}}), json!({"n": {"a": 1, "b": 2}}), false);
-        check(json!({"n": {"$ne": 1}}), json!({}), true);
-        check(json!({"n": {"$ne": 1}}), json!({"n": 1.0}), false);
-        check(json!({"a": {"n": {"$gt": 1}}}), json!({"a": {"n": 2}}), true);
-        check(json!({"s": {"$gt": "a"}}), json!({"s": "b"}), true);
+        check(&json!({"n": {"$gt": 1, "$lte": 3}}), &json!({"n": 3}), true);
+        check(&json!({"n": {"$gt": 1, "$lte": 3}}), &json!({"n": 3.5}), false);
+        check(&json!({"n": {"$gte": 3}}), &json!({"n": 3}), true);
+        check(&json!({"n": {"$lt": 3}}), &json!({"n": 3}), false);
+        check(&json!({"n": {"$eq": {"a": [1]}}}), &json!({"n": {"a": [1.0]}}), true);
+        check(&json!({"n": {"$eq": {"a": 1}}}), &json!({"n": {"a": 1, "b": 2}}), false);
+        check(&json!({"n": {"$ne": 1}}), &json!({}), true);
+        check(&json!({"n": {"$ne": 1}}), &json!({"n": 1.0}), false);
+        check(&json!({"a": {"n": {"$gt": 1}}}), &json!({"a": {"n": 2}}), true);
+        check(&json!({"s": {"$gt": "a"}}), &json!({"s": "b"}), true);
         check(
-            json!({"n": {"$gt": 9_007_199_254_740_992_i64}}),
-            json!({"n": 9_007_199_254_740_993_i64}),
+            &json!({"n": {"$gt": 9_007_199_254_740_992_i64}}),
+            &json!({"n": 9_007_199_254_740_993_i64}),
             true,
         );
     }
@@ -205,8 +205,8 @@ mod tests {
     #[test]
     fn what_has_no_order_is_not_before_or_after() {
         for value in [json!({}), json!({"n": null}), json!({"n": "5"}), json!({"n": [5]})] {
-            check(json!({"n": {"$gt": 1}}), value.clone(), false);
-            check(json!({"n": {"$lte": 1}}), value, false);
+            check(&json!({"n": {"$gt": 1}}), &value, false);
+            check(&json!({"n": {"$lte": 1}}), &value, false);
         }
     }
 
