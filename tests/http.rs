@@ -1,7 +1,7 @@
 //! The API as a plain HTTP client sees it: status, headers, bytes.
 
 use serde_json::{Value, json};
-use ureq::http::Response;
+use ureq::http::{Request, Response};
 use ureq::{Agent, Body};
 
 use crate::server::Server;
@@ -35,6 +35,30 @@ pub(crate) fn text(mut answer: Response<Body>) -> String {
 pub(crate) fn read(answer: Response<Body>) -> Value {
     assert_eq!(header(&answer, "content-type"), "application/json");
     serde_json::from_str(&text(answer)).expect("JSON")
+}
+
+pub(crate) fn ask(
+    server: &Server,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> Response<Body> {
+    let request = Request::builder().method(method).uri(server.url(path));
+    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
+    agent().run(request.body(body.to_owned()).expect("a request")).expect("the server answers")
+}
+
+/// What a refusal with this status says.
+pub(crate) fn detail(answer: Response<Body>, status: u16) -> String {
+    assert_eq!(answer.status().as_u16(), status);
+    read(answer)["detail"].as_str().expect("a text").to_owned()
+}
+
+/// Checks that the answer has this status and nothing else.
+pub(crate) fn empty(answer: Response<Body>, status: u16) {
+    assert_eq!((answer.status().as_u16(), header(&answer, "content-type")), (status, ""));
+    assert_eq!(text(answer), "");
 }
 
 fn joke() -> Value {

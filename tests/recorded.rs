@@ -18,11 +18,8 @@ use crate::http::{agent, get, header, read, text};
 use crate::server::Server;
 
 /// Cases that wait, and for what.
-const WAITING: &[(&str, &[&str])] = &[
-    ("assistants of one's own", &["assistants-crud"]),
-    ("searching and copying threads", &["threads-crud", "threads-copy-used"]),
-    ("crons", &["crons-crud"]),
-];
+const WAITING: &[(&str, &[&str])] =
+    &[("searching and copying threads", &["threads-crud", "threads-copy-used"]), ("crons", &["crons-crud"])];
 
 /// The headers that are compared.
 const HEADERS: [&str; 6] = [

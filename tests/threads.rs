@@ -4,10 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
-use ureq::Body;
-use ureq::http::{Request, Response};
 
-use crate::http::{agent, get, header, post, read, text};
+use crate::http::{ask, detail, empty, get, header, post, read};
 use crate::server::Server;
 
 fn thread(server: &Server) -> String {
@@ -27,22 +25,6 @@ fn nap(server: &Server, thread: &str) -> String {
         json!({"assistant_id": "slow", "input": {"seconds": 0.05, "steps": 2000}, "stream_mode": "custom"});
     let answer = post(server, &format!("{thread}/runs"), &body);
     header(&answer, "content-location").to_owned()
-}
-
-fn ask(server: &Server, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Response<Body> {
-    let request = Request::builder().method(method).uri(server.url(path));
-    let request = headers.iter().fold(request, |request, (name, value)| request.header(*name, *value));
-    agent().run(request.body(body.to_owned()).expect("a request")).expect("the server answers")
-}
-
-fn detail(answer: Response<Body>, status: u16) -> String {
-    assert_eq!(answer.status().as_u16(), status);
-    read(answer)["detail"].as_str().expect("a text").to_owned()
-}
-
-fn empty(answer: Response<Body>, status: u16) {
-    assert_eq!((answer.status().as_u16(), header(&answer, "content-type")), (status, ""));
-    assert_eq!(text(answer), "");
 }
 
 #[test]
@@ -199,29 +181,4 @@ fn a_reader_that_leaves_takes_the_run_with_it_if_it_said_so() {
     leave(&server, "GET", &format!("{run}/stream?cancel_on_disconnect=true"), "", "event: custom");
     read(get(&server, &format!("{run}/join")));
     assert_eq!(read(get(&server, &run))["status"], "interrupted");
-}
-
-#[test]
-fn assistants_are_found() {
-    let server = Server::start();
-    let answer = post(
-        &server,
-        "/assistants/search",
-        &json!({"limit": 2, "select": ["graph_id"], "sort_by": "graph_id"}),
-    );
-    assert_eq!((header(&answer, "x-pagination-total"), header(&answer, "x-pagination-next")), ("3", "2"));
-    assert_eq!(
-        read(answer).as_array().unwrap()[1].as_object().unwrap().keys().collect::<Vec<_>>(),
-        ["graph_id"]
-    );
-    let answer = post(&server, "/assistants/search", &json!({"graph_id": "agent"}));
-    assert_eq!((header(&answer, "x-pagination-total"), header(&answer, "x-pagination-next")), ("1", ""));
-    let found = read(answer);
-    assert_eq!(found[0]["assistant_id"], "fe096781-5601-53d2-b2f6-0d3403f7e9ca");
-    assert_eq!(read(get(&server, "/assistants/fe096781-5601-53d2-b2f6-0d3403f7e9ca")), found[0]);
-    assert_eq!(read(post(&server, "/assistants/count", &json!({"graph_id": "agent"}))), json!(1));
-    detail(get(&server, "/assistants/agent"), 422);
-    detail(get(&server, "/assistants/00000000-0000-0000-0000-000000000001"), 404);
-    detail(post(&server, "/assistants/search", &json!({"graph_id": "nope"})), 404);
-    detail(post(&server, "/assistants/search", &json!({"limit": 0})), 422);
 }

@@ -10,7 +10,7 @@ use eddyline_engine::model::ChatModel;
 use eddyline_engine::store::{Index, Store};
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::assistants::Registry;
+use crate::assistants::{Registry, upsert_defaults};
 use crate::clock::{Clock, SystemClock};
 use crate::environment::Environment;
 use crate::error::StartError;
@@ -152,8 +152,9 @@ impl Builder {
     pub(crate) fn assemble(self, node_pool: tokio::runtime::Handle) -> Result<Parts, StartError> {
         let clock = self.clock.unwrap_or_else(|| Arc::new(SystemClock));
         let ids = self.ids.unwrap_or_else(|| Arc::<RandomIds>::default());
-        let registry = Registry::new(self.graphs, clock.now())?;
-        let storage = self.storage.open()?;
+        let registry = Registry::new(self.graphs)?;
+        let mut storage = self.storage.open()?;
+        upsert_defaults(&registry, &mut *storage, clock.now())?;
         let Self { options, models, store, index, .. } = self;
         let cache = NodeCache::new(options.cached_tasks);
         let places = Arc::new(Semaphore::new(options.runs.max(1)));

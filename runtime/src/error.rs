@@ -35,10 +35,24 @@ pub enum Error {
         run_id: Uuid,
     },
     /// There is no such assistant.
-    #[error("assistant {assistant_id} not found")]
+    #[error("assistant with ID {assistant_id} not found")]
     AssistantNotFound {
         /// Which was asked for.
         assistant_id: Uuid,
+    },
+    /// An assistant of this id is there already.
+    #[error("assistant {assistant_id} already exists")]
+    AssistantExists {
+        /// Which.
+        assistant_id: Uuid,
+    },
+    /// The assistant never had this version, or there is no such assistant.
+    #[error("version {version} not found for assistant {assistant_id}")]
+    VersionNotFound {
+        /// The assistant.
+        assistant_id: Uuid,
+        /// Which was asked for.
+        version: u64,
     },
     /// What should name an assistant is neither a UUID nor the id of a graph.
     #[error("invalid assistant `{assistant}`: must be a UUID or one of {graphs:?}")]
@@ -48,11 +62,13 @@ pub enum Error {
         /// The graphs that there are, sorted.
         graphs: Vec<String>,
     },
-    /// No graph goes by this id any more.
-    #[error("graph `{graph_id}` not found")]
+    /// No graph goes by this id, or none does any more.
+    #[error("graph '{graph_id}' not found. Expected one of: {graphs:?}")]
     GraphNotFound {
-        /// The id that the thread has.
+        /// The id that the request or the thread has.
         graph_id: String,
+        /// The graphs that there are, sorted.
+        graphs: Vec<String>,
     },
     /// No graph ran on the thread yet, and its metadata names none: nobody knows what its state would be.
     #[error("thread {thread_id} has no graph yet: start a run, or set `graph_id` in its metadata")]
@@ -118,6 +134,8 @@ impl Error {
             Self::RunNotFound { .. } => "RUN_NOT_FOUND",
             Self::NothingToCancel { .. } => "NOTHING_TO_CANCEL",
             Self::AssistantNotFound { .. } => "ASSISTANT_NOT_FOUND",
+            Self::AssistantExists { .. } => "ASSISTANT_EXISTS",
+            Self::VersionNotFound { .. } => "VERSION_NOT_FOUND",
             Self::InvalidAssistant { .. } => "INVALID_ASSISTANT",
             Self::GraphNotFound { .. } => "GRAPH_NOT_FOUND",
             Self::NoGraph { .. } => "NO_GRAPH",
@@ -162,6 +180,9 @@ pub enum StartError {
     #[cfg(feature = "sqlite")]
     #[error("cannot open the data folder")]
     DataFolder(#[from] crate::storage::OpenError),
+    /// Storage did not do its part.
+    #[error("cannot read or store the assistants of the graphs")]
+    Storage(#[from] StorageError),
     /// The operating system gave no thread.
     #[error("cannot start the threads of the runtime")]
     Threads(#[source] std::io::Error),
@@ -177,6 +198,7 @@ impl StartError {
             Self::DuplicateGraph { .. } => "DUPLICATE_GRAPH",
             #[cfg(feature = "sqlite")]
             Self::DataFolder(error) => error.code(),
+            Self::Storage(error) => error.code(),
             Self::Threads(_) => "NO_OS_THREADS",
             Self::System => "SYSTEM_ENDED",
         }

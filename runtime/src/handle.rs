@@ -1,5 +1,7 @@
 //! The way in: what a program may ask of a runtime, from any executor or none.
 
+mod assistants;
+
 use std::sync::Arc;
 
 use actix::{Addr, Handler};
@@ -8,8 +10,7 @@ use eddyline_engine::store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use uuid::Uuid;
 
-use crate::actors::{ReaderActor, StorageActor, SupervisorActor, ThreadActor};
-use crate::assistants::Assistant;
+use crate::actors::{AssistantsActor, ReaderActor, StorageActor, SupervisorActor, ThreadActor};
 use crate::configuration;
 use crate::environment::Environment;
 use crate::error::Error;
@@ -41,6 +42,7 @@ pub(crate) struct Inner {
     pub(crate) storage: Addr<StorageActor>,
     pub(crate) readers: Addr<ReaderActor>,
     pub(crate) store: Arc<dyn Store>,
+    pub(crate) assistants: Addr<AssistantsActor>,
     pub(crate) requests: Arc<Semaphore>,
 }
 
@@ -112,8 +114,7 @@ impl Handle {
                 message: "You must provide a thread_id when resuming.".to_owned(),
             });
         }
-        let (_, assistant) = self.0.environment.registry.find(&request.assistant)?;
-        let assistant = assistant.clone();
+        let assistant = self.0.environment.registry.find(&request.assistant)?;
         let temporary = request.thread_id.is_none() && request.on_completion == OnCompletion::Delete;
         let thread_id = request.thread_id.unwrap_or_else(|| {
             request.if_not_exists = IfNotExists::Create;
@@ -205,21 +206,6 @@ impl Handle {
     pub async fn update_thread(&self, request: UpdateThread) -> Result<Thread, Error> {
         let UpdateThread { thread_id, metadata } = request;
         self.order(thread_id, |reply| Describe { metadata, reply }).await
-    }
-
-    /// The assistant that `name` means: the id of a graph or of an assistant.
-    pub fn assistant(&self, name: &str) -> Result<Assistant, Error> {
-        self.0.environment.registry.find(name).map(|(_, assistant)| assistant.clone())
-    }
-
-    /// The graph behind the assistant that `name` means.
-    pub fn graph(&self, name: &str) -> Result<Graph, Error> {
-        self.0.environment.registry.find(name).map(|(graph, _)| graph.clone())
-    }
-
-    /// The assistants, ordered by graph.
-    pub fn assistants(&self) -> Vec<Assistant> {
-        self.0.environment.registry.assistants().cloned().collect()
     }
 
     /// Has the thread's actor do something; it is woken or made first.

@@ -21,6 +21,7 @@
 //! | run | beside its thread | the engine's driver, and with it the graph's state |
 //! | node | beside its run | one attempt at a task, which itself runs on the node pool |
 //! | broker | beside its thread | the tape of facts and the listeners' cursors |
+//! | assistants | on a graph arbiter | every change of an assistant, one after the other |
 //! | storage | alone on an arbiter of its own | the storage, and the writes being gathered |
 //! | reader | on OS threads that may block | a connection that only reads, for clients |
 //!
@@ -66,6 +67,7 @@ mod assistants;
 mod builder;
 mod clock;
 mod configuration;
+mod containment;
 mod environment;
 mod error;
 mod handle;
@@ -87,9 +89,13 @@ mod stream;
 mod system;
 mod threads;
 
-pub use assistants::{Assistant, default_assistant_id};
+pub use assistants::{
+    Assistant, AssistantVersion, CreateAssistant, DeleteAssistant, ListVersions, UpdateAssistant,
+    default_assistant_id,
+};
 pub use builder::Builder;
 pub use clock::{Clock, SystemClock};
+pub use containment::{contains, contains_all};
 pub use error::{Error, StartError};
 pub use handle::Handle;
 #[cfg(any(test, feature = "test-util"))]

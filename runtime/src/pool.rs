@@ -1,4 +1,5 @@
-//! The node pool, for code of a graph that no run asks for: reducers and routes of reads and changes by hand.
+//! The node pool, for work that no run asks for: reducers and routes of reads and changes by hand, and requests
+//! of several steps that go on when nobody waits for them any more.
 
 use std::any::Any;
 

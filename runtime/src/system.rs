@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::{Actor, Addr, Arbiter, SyncArbiter, System};
 use tokio::sync::Semaphore;
 
-use crate::actors::{ReaderActor, StorageActor, SupervisorActor};
+use crate::actors::{AssistantsActor, ReaderActor, StorageActor, SupervisorActor};
 use crate::builder::{Builder, Parts};
 use crate::error::StartError;
 use crate::handle::Inner;
@@ -57,7 +57,8 @@ fn prepare(builder: Builder) -> Result<(tokio::runtime::Runtime, Parts), StartEr
     Ok((pool, parts))
 }
 
-/// Storage on an arbiter of its own, readers on OS threads of theirs, and a supervisor on each of the graph arbiters.
+/// Storage on an arbiter of its own, readers on OS threads of theirs, and a supervisor on each of the graph
+/// arbiters. The assistants share the last of these.
 fn actors(Parts { mut environment, storage, index }: Parts) -> (Inner, Vec<Arbiter>) {
     let arbiter = Arbiter::new();
     let (storage, readers) = keepers(&arbiter, storage, &environment.options);
@@ -76,8 +77,11 @@ fn actors(Parts { mut environment, storage, index }: Parts) -> (Inner, Vec<Arbit
         supervisors.push(SupervisorActor::start_in_arbiter(&arbiter.handle(), move |_| supervisor));
         arbiters.push(arbiter);
     }
+    let assistants = AssistantsActor::new(Arc::clone(&environment), storage.clone());
+    let last = arbiters.last().expect("there is at least one graph arbiter");
+    let assistants = AssistantsActor::start_in_arbiter(&last.handle(), move |_| assistants);
     let requests = Arc::new(Semaphore::new(options.requests.max(1)));
-    (Inner { environment, supervisors, storage, readers, store, requests }, arbiters)
+    (Inner { environment, supervisors, storage, readers, store, assistants, requests }, arbiters)
 }
 
 /// Those who write to storage and read from it.

@@ -99,7 +99,7 @@ fn standing(changes: &[Change]) -> (Option<RunStatus>, Option<ThreadStatus>) {
 fn changes(transaction: &Transaction) -> &[Change] {
     match transaction {
         Transaction::Thread { changes, .. } => changes,
-        Transaction::Items(_) => &[],
+        Transaction::Items(_) | Transaction::Assistant(_) => &[],
     }
 }
 

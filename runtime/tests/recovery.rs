@@ -229,7 +229,8 @@ async fn a_run_whose_graph_is_gone_ends_in_an_error() {
     let thread = runtime.handle().thread(thread_id).await.unwrap();
     assert_eq!((run.status, run.attempt, thread.status), (RunStatus::Error, 1, ThreadStatus::Error));
     let failure = thread.error.unwrap();
-    assert_eq!((&*failure.class, &*failure.message), ("RuntimeError", "graph `work` not found"));
+    let expected = r#"graph 'work' not found. Expected one of: ["other"]"#;
+    assert_eq!((&*failure.class, &*failure.message), ("RuntimeError", expected));
     runtime.shutdown().await;
 }
 

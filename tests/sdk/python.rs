@@ -51,6 +51,11 @@ fn the_store() {
 }
 
 #[test]
+fn assistants_of_ones_own() {
+    check("assistants.py");
+}
+
+#[test]
 fn the_client_that_blocks() {
     check("blocking.py");
 }

@@ -1,6 +1,7 @@
 //! The actors, in reading order: shells that turn messages into calls of the pure parts, and what these say
 //! into messages.
 
+mod assistants;
 mod broker;
 mod node;
 mod reader;
@@ -11,6 +12,7 @@ mod supervisor;
 mod tasks;
 mod thread;
 
+pub(crate) use assistants::AssistantsActor;
 pub(crate) use broker::BrokerActor;
 pub(crate) use node::NodeActor;
 pub(crate) use reader::ReaderActor;

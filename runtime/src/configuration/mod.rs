@@ -31,17 +31,23 @@ pub(crate) struct Inherited {
 
 /// Refuses a request whose parts have the wrong shape or contradict each other.
 pub(crate) fn check(request: &StartRun) -> Result<(), Error> {
-    let configurable = part(&request.config, "configurable")?;
-    part(&request.config, "metadata")?;
-    if !configurable.is_empty() && !request.context.is_empty() {
+    check_config(&request.config, &request.context)?;
+    command(request.command.as_ref())?;
+    Ok(())
+}
+
+/// Refuses a configuration of which a part has the wrong shape, or that contradicts the context beside it.
+pub(crate) fn check_config(config: &Json, context: &Json) -> Result<(), Error> {
+    let configurable = part(config, "configurable")?;
+    part(config, "metadata")?;
+    if !configurable.is_empty() && !context.is_empty() {
         return Err(Error::Contradiction {
             message: "Cannot specify both configurable and context. Prefer setting context alone.".to_owned(),
         });
     }
-    recursion_limit(&request.config)?;
-    max_concurrency(&request.config)?;
-    tags(&request.config)?;
-    command(request.command.as_ref())?;
+    recursion_limit(config)?;
+    max_concurrency(config)?;
+    tags(config)?;
     Ok(())
 }
 

@@ -4,6 +4,7 @@
 //! [`Options::requests`](crate::Options::requests). All other messages are bounded by what they tell of:
 //! an attempt, a commit, a run, a batch.
 
+mod assistants;
 mod broker;
 mod run;
 mod storage;
@@ -15,6 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use crate::error::Error;
 use crate::storage::{Error as StorageError, Result as StorageResult};
 
+pub(crate) use assistants::{ForgetAssistant, MakeAssistant, RestoreVersion, ReviseAssistant};
 pub(crate) use broker::{Attach, CloseStreams, NeverBegan, Ready, Subscribe, Tell, Unsubscribe};
 pub(crate) use run::{CancelTasks, CutOff, StartAttempt};
 pub(crate) use storage::{DrainStorage, Flush, Look, Put};

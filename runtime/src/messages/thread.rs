@@ -1,5 +1,7 @@
 //! What a thread is told.
 
+use std::sync::Arc;
+
 use actix::Message;
 use eddyline_engine::checkpoint::Commit;
 use eddyline_engine::fact::Failure;
@@ -30,7 +32,7 @@ pub(crate) struct MakeThread {
 #[rtype(result = "()")]
 pub(crate) struct SubmitRun {
     pub(crate) run_id: Uuid,
-    pub(crate) assistant: Assistant,
+    pub(crate) assistant: Arc<Assistant>,
     /// True when the thread is there for this run only.
     pub(crate) temporary: bool,
     pub(crate) request: Box<StartRun>,

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::RunStatus;
+use super::{Run, RunStatus};
 use crate::storage::{self, Read};
 
 /// A request to stop a run.
@@ -53,23 +53,27 @@ pub enum WhichRuns {
     Running,
     /// Every run that waits or is under way.
     All,
+    /// Every run of an assistant that waits or is under way.
+    OfAssistant(Uuid),
 }
 
 impl WhichRuns {
     /// Their threads and ids.
     pub(crate) fn find(&self, storage: &mut dyn Read) -> storage::Result<Vec<(Uuid, Uuid)>> {
-        let wanted = |status| match self {
+        let open = |run: &Run| matches!(run.status, RunStatus::Pending | RunStatus::Running);
+        let wanted = |run: &Run| match self {
             Self::Of(..) => false,
-            Self::Pending => status == RunStatus::Pending,
-            Self::Running => status == RunStatus::Running,
-            Self::All => matches!(status, RunStatus::Pending | RunStatus::Running),
+            Self::Pending => run.status == RunStatus::Pending,
+            Self::Running => run.status == RunStatus::Running,
+            Self::All => open(run),
+            Self::OfAssistant(assistant_id) => open(run) && run.assistant_id == *assistant_id,
         };
         if let Self::Of(thread_id, runs) = self {
             return Ok(runs.iter().map(|run_id| (*thread_id, *run_id)).collect());
         }
         let mut found = Vec::new();
         for thread_id in storage.open_threads()? {
-            let runs = storage.open_runs(thread_id)?.into_iter().filter(|run| wanted(run.status));
+            let runs = storage.open_runs(thread_id)?.into_iter().filter(wanted);
             found.extend(runs.map(|run| (thread_id, run.run_id)));
         }
         Ok(found)

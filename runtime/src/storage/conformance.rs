@@ -6,6 +6,7 @@
 //! conformance::check(|| Box::new(MemoryStorage::default()));
 //! ```
 
+mod assistants;
 mod items;
 
 use std::collections::BTreeMap;
@@ -51,6 +52,9 @@ pub fn check(make: impl Fn() -> Box<dyn Storage>) {
     .into_iter()
     .chain(items::RULES)
     {
+        rule(&mut *make());
+    }
+    for rule in assistants::RULES {
         rule(&mut *make());
     }
 }

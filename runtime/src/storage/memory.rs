@@ -1,5 +1,7 @@
 //! Storage that ends with its process: maps.
 
+mod assistants;
+
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
@@ -11,7 +13,11 @@ use eddyline_engine::{Key, Which};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{Change, Error, ItemChange, Read, Readers, Result, Storage, StoredThread, Transaction};
+use self::assistants::Assistants;
+use super::{
+    Change, Error, ItemChange, Read, Readers, Result, Storage, StoredAssistant, StoredThread, Transaction,
+};
+use crate::assistants::{AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run};
 use crate::threads::Thread;
 
@@ -26,6 +32,7 @@ pub struct MemoryStorage {
 struct Tables {
     threads: HashMap<Uuid, Rows>,
     items: Shelf,
+    assistants: Assistants,
 }
 
 /// What is stored of one thread.
@@ -93,6 +100,26 @@ impl Read for MemoryStorage {
         let tables = self.tables();
         let runs = tables.threads.get(&thread_id).into_iter().flat_map(|rows| rows.runs.values());
         Ok(runs.filter(|run| !run.status.is_final()).cloned().collect())
+    }
+
+    fn threads_of_assistant(&mut self, assistant_id: Uuid) -> Result<Vec<Uuid>> {
+        let tables = self.tables();
+        let named = Value::from(assistant_id.to_string());
+        let threads = tables.threads.values().filter_map(|rows| rows.thread.as_ref());
+        let threads = threads.filter(|thread| thread.metadata.get("assistant_id") == Some(&named));
+        Ok(threads.map(|thread| thread.thread_id).collect())
+    }
+
+    fn assistants(&mut self) -> Result<Vec<StoredAssistant>> {
+        Ok(self.tables().assistants.all())
+    }
+
+    fn assistant_version(&mut self, assistant_id: Uuid, version: u64) -> Result<Option<AssistantVersion>> {
+        Ok(self.tables().assistants.version(assistant_id, version).cloned())
+    }
+
+    fn assistant_versions(&mut self, request: &ListVersions) -> Result<Vec<AssistantVersion>> {
+        Ok(self.tables().assistants.versions(request))
     }
 
     fn checkpoint(&mut self, thread_id: Uuid, ns: &Key, which: Which) -> Result<Option<Saved>> {
@@ -166,6 +193,10 @@ impl Tables {
                 for change in changes {
                     self.change_item(change);
                 }
+                return Ok(());
+            }
+            Transaction::Assistant(change) => {
+                self.assistants.change(change);
                 return Ok(());
             }
         };

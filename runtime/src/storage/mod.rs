@@ -18,6 +18,7 @@ use eddyline_engine::store::{FindItems, ListNamespaces, NewItem, Place, StoredIt
 use eddyline_engine::{Key, Which};
 use uuid::Uuid;
 
+use crate::assistants::{Assistant, AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run};
 use crate::threads::Thread;
 
@@ -51,6 +52,18 @@ pub trait Read: Send {
 
     /// The open runs of a thread, oldest first.
     fn open_runs(&mut self, thread_id: Uuid) -> Result<Vec<Run>>;
+
+    /// The threads whose metadata names the assistant as `assistant_id`; in no order.
+    fn threads_of_assistant(&mut self, assistant_id: Uuid) -> Result<Vec<Uuid>>;
+
+    /// All assistants, in no order.
+    fn assistants(&mut self) -> Result<Vec<StoredAssistant>>;
+
+    /// A version of an assistant, if both exist.
+    fn assistant_version(&mut self, assistant_id: Uuid, version: u64) -> Result<Option<AssistantVersion>>;
+
+    /// The versions of an assistant, newest first; none when there is no such assistant.
+    fn assistant_versions(&mut self, request: &ListVersions) -> Result<Vec<AssistantVersion>>;
 
     /// The newest checkpoint of the graph level `ns` that `which` allows, with its writes ordered by path,
     /// task and index.
@@ -113,6 +126,15 @@ pub struct StoredThread {
     pub epoch: u64,
 }
 
+/// An assistant with the number of its newest version, which need not be the current one.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredAssistant {
+    /// The record.
+    pub assistant: Assistant,
+    /// No version has a greater number.
+    pub newest_version: u64,
+}
+
 /// Changes that belong together.
 #[derive(Clone, Debug)]
 pub enum Transaction {
@@ -127,6 +149,18 @@ pub enum Transaction {
     },
     /// Changes of the long-term store, in order.
     Items(Vec<ItemChange>),
+    /// A change of one assistant.
+    Assistant(AssistantChange),
+}
+
+/// A change of an assistant.
+#[derive(Clone, Debug)]
+pub enum AssistantChange {
+    /// The assistant is new, or takes the place of what there was; its former versions stay. Its version is
+    /// made if it is not there, and otherwise stays as it was: it is what the assistant is from now on.
+    Put(Arc<Assistant>),
+    /// The assistant goes with all its versions, if it is there.
+    Delete(Uuid),
 }
 
 /// One change of a thread.

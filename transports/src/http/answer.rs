@@ -88,9 +88,12 @@ impl From<eddyline_runtime::Error> for Refusal {
             Error::ThreadNotFound { .. }
             | Error::RunNotFound { .. }
             | Error::AssistantNotFound { .. }
+            | Error::VersionNotFound { .. }
             | Error::GraphNotFound { .. }
             | Error::NothingToCancel { .. } => Reason::NotFound,
-            Error::ThreadExists { .. } | Error::ThreadBusy { .. } => Reason::Conflict,
+            Error::ThreadExists { .. } | Error::ThreadBusy { .. } | Error::AssistantExists { .. } => {
+                Reason::Conflict
+            }
             Error::InvalidAssistant { .. }
             | Error::Invalid { .. }
             | Error::Store(StoreError::Label { .. } | StoreError::NoIndex) => Reason::Unprocessable,

@@ -17,9 +17,19 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         .service(resource("/", [get().to(meta::ok)]))
         .service(resource("/ok", [get().to(meta::ok)]))
         .service(resource("/info", [get().to(meta::info)]))
+        .service(resource("/assistants", [web::post().to(assistants::create)]))
         .service(resource("/assistants/search", [web::post().to(assistants::search)]))
         .service(resource("/assistants/count", [web::post().to(assistants::count)]))
-        .service(resource("/assistants/{assistant_id}", [get().to(assistants::read)]))
+        .service(resource(
+            "/assistants/{assistant_id}",
+            [
+                get().to(assistants::read),
+                web::patch().to(assistants::patch),
+                web::delete().to(assistants::delete),
+            ],
+        ))
+        .service(resource("/assistants/{assistant_id}/versions", [web::post().to(assistants::versions)]))
+        .service(resource("/assistants/{assistant_id}/latest", [web::post().to(assistants::set_latest)]))
         .service(resource("/assistants/{assistant_id}/graph", [get().to(assistants::graph)]))
         .service(resource("/assistants/{assistant_id}/schemas", [get().to(assistants::schemas)]))
         .service(resource("/assistants/{assistant_id}/subgraphs", [get().to(assistants::subgraphs)]))

@@ -1,13 +1,14 @@
 //! Assistants, as clients search for them and as they read them.
 
 use std::cmp::Ordering;
+use std::sync::Arc;
 
-use eddyline_runtime::Assistant;
+use eddyline_runtime::{Assistant, AssistantVersion, contains_all};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::search::{Page, PageOf, SortOrder, contains_all};
+use super::search::{Page, PageOf, SortOrder};
 use super::{Refusal, Select};
 
 /// An assistant for clients: always all ten keys.
@@ -41,6 +42,26 @@ impl Serialize for AssistantJson<'_> {
         map.serialize_entry("updated_at", &assistant.updated_at.to_rfc3339())?;
         map.serialize_entry("version", &assistant.version)?;
         map.serialize_entry("description", &assistant.description)?;
+        map.end()
+    }
+}
+
+/// A version of an assistant for clients: always all nine keys.
+pub(crate) struct VersionJson<'a>(pub(crate) &'a AssistantVersion);
+
+impl Serialize for VersionJson<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let version = self.0;
+        let mut map = serializer.serialize_map(Some(9))?;
+        map.serialize_entry("assistant_id", &version.assistant_id)?;
+        map.serialize_entry("version", &version.version)?;
+        map.serialize_entry("graph_id", &version.graph_id)?;
+        map.serialize_entry("config", &version.config)?;
+        map.serialize_entry("context", &version.context)?;
+        map.serialize_entry("metadata", &version.metadata)?;
+        map.serialize_entry("created_at", &version.created_at.to_rfc3339())?;
+        map.serialize_entry("name", &version.name)?;
+        map.serialize_entry("description", &version.description)?;
         map.end()
     }
 }
@@ -81,38 +102,37 @@ impl SortBy {
 }
 
 impl AssistantSearch {
+    /// The graph to which the search is confined.
+    pub(crate) fn graph_id(&self) -> Option<&str> {
+        self.graph_id.as_deref()
+    }
+
     /// How many of `all` are found.
-    pub(crate) fn count(&self, all: &[Assistant]) -> Result<usize, Refusal> {
-        Ok(self.find(all)?.len())
+    pub(crate) fn count(&self, all: &[Arc<Assistant>]) -> usize {
+        self.find(all).len()
     }
 
     /// The page of `all` that is asked for, and what of each assistant.
     pub(crate) fn page<'a>(
         &self,
-        all: &'a [Assistant],
+        all: &'a [Arc<Assistant>],
     ) -> Result<(PageOf<AssistantJson<'a>>, Select), Refusal> {
         let page = Page::new(self.limit, self.offset)?;
         let select = Select::new(self.select.clone().unwrap_or_default(), &FIELDS)?;
         let (by, order) = (self.sort_by.unwrap_or(SortBy::CreatedAt), self.sort_order.unwrap_or_default());
-        let mut found = self.find(all)?;
+        let mut found = self.find(all);
         found.sort_by(|a, b| order.apply(by.compare(a, b)));
         Ok((page.of(found.into_iter().map(AssistantJson)), select))
     }
 
-    /// Every graph has an assistant, so one that nobody runs is not there.
-    fn find<'a>(&self, all: &'a [Assistant]) -> Result<Vec<&'a Assistant>, Refusal> {
-        if let Some(graph_id) = &self.graph_id
-            && !all.iter().any(|assistant| assistant.graph_id == *graph_id)
-        {
-            return Err(Refusal::not_found(format!("Graph '{graph_id}' not found")));
-        }
+    fn find<'a>(&self, all: &'a [Arc<Assistant>]) -> Vec<&'a Assistant> {
         let name = self.name.as_ref().map(|name| name.to_lowercase());
         let fits = |assistant: &&Assistant| {
             self.graph_id.as_ref().is_none_or(|graph_id| assistant.graph_id == *graph_id)
                 && name.as_ref().is_none_or(|name| assistant.name.to_lowercase().contains(name))
                 && self.metadata.as_ref().is_none_or(|filter| contains_all(&assistant.metadata, filter))
         };
-        Ok(all.iter().filter(fits).collect())
+        all.iter().map(|assistant| &**assistant).filter(fits).collect()
     }
 }
 
@@ -141,11 +161,11 @@ mod tests {
     }
 
     fn search(body: &Value) -> Result<Vec<String>, Refusal> {
-        let all = ["agent", "Bench", "chat"].map(assistant);
+        let all = ["agent", "Bench", "chat"].map(assistant).map(Arc::new);
         let search: AssistantSearch = parse(body.to_string().as_bytes())?;
         let (page, _) = search.page(&all)?;
         if body.get("limit").is_none() {
-            assert_eq!(search.count(&all)?, page.items.len());
+            assert_eq!(search.count(&all), page.items.len());
         }
         Ok(page.items.into_iter().map(|found| found.0.graph_id.clone()).collect())
     }
@@ -158,6 +178,7 @@ mod tests {
     fn assistants_are_found_by_graph_name_and_metadata() {
         check(&json!({}), &["agent", "Bench", "chat"]);
         check(&json!({"graph_id": "chat", "limit": 10}), &["chat"]);
+        check(&json!({"graph_id": "x"}), &[]);
         check(&json!({"name": "EN"}), &["agent", "Bench"]);
         check(&json!({"metadata": {"created_by": "system"}}), &["agent", "Bench", "chat"]);
         check(&json!({"metadata": {"created_by": "me"}}), &[]);
@@ -168,7 +189,6 @@ mod tests {
 
     #[test]
     fn searches_that_make_no_sense() {
-        assert_eq!(search(&json!({"graph_id": "x"})).unwrap_err(), Refusal::not_found("Graph 'x' not found"));
         for body in [json!({"select": ["shoes"]}), json!({"limit": 0}), json!({"sort_by": "shoes"})] {
             assert!(search(&body).is_err(), "{body}");
         }

@@ -56,8 +56,29 @@ const RESERVED: [&str; 13] = [
 const RESERVED_METADATA: [&str; 5] =
     ["thread_id", "assistant_id", "run_id", "cron_id", "counters_since_delta_snapshot"];
 
+/// Takes out of what a request configures, and says about it, what only the server may say; refuses keys that
+/// cannot be kept.
+pub(crate) fn strip(
+    config: &mut Map<String, Value>,
+    context: &mut Map<String, Value>,
+    metadata: &mut Map<String, Value>,
+) -> Result<(), Refusal> {
+    refuse_nul_keys("config", config)?;
+    refuse_nul_keys("context", context)?;
+    strip_reserved(context);
+    strip_reserved_metadata(metadata);
+    if let Some(Value::Object(configurable)) = config.get_mut("configurable") {
+        refuse_nul_keys("config.configurable", configurable)?;
+        strip_reserved(configurable);
+    }
+    if let Some(Value::Object(metadata)) = config.get_mut("metadata") {
+        strip_reserved_metadata(metadata);
+    }
+    Ok(())
+}
+
 /// Takes out of `configurable` or `context` what only the server may say.
-pub(crate) fn strip_reserved(map: &mut Map<String, Value>) {
+fn strip_reserved(map: &mut Map<String, Value>) {
     map.retain(|key, _| !RESERVED.contains(&key.as_str()));
 }
 
@@ -67,7 +88,7 @@ pub(crate) fn strip_reserved_metadata(map: &mut Map<String, Value>) {
 }
 
 /// Refuses keys with a NUL, bare or escaped: many stores cannot keep them.
-pub(crate) fn refuse_nul_keys(name: &str, map: &Map<String, Value>) -> Result<(), Refusal> {
+fn refuse_nul_keys(name: &str, map: &Map<String, Value>) -> Result<(), Refusal> {
     let bad = |key: &&String| key.contains('\0') || key.contains("\\u0000") || key.contains("\\U0000");
     match map.keys().find(bad) {
         None => Ok(()),

@@ -3,6 +3,7 @@
 //! Knows the runtime's requests and records, and no transport: HTTP, WebSocket and stdio carry the same bytes.
 
 mod assistant;
+mod assistant_body;
 mod body;
 mod cancel;
 mod checkpoint;
@@ -28,7 +29,8 @@ mod thread;
 mod thread_events;
 mod thread_state;
 
-pub(crate) use assistant::{AssistantJson, AssistantSearch};
+pub(crate) use assistant::{AssistantJson, AssistantSearch, VersionJson};
+pub(crate) use assistant_body::{AssistantBody, AssistantPatch, LatestBody, VersionsBody};
 pub(crate) use body::{parse, parse_list};
 pub(crate) use cancel::{Cancel, CancelBody};
 pub(crate) use drawing::{DrawingJson, xray};

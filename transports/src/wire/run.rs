@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Refusal;
-use super::body::{refuse_nul_keys, strip_reserved, strip_reserved_metadata};
+use super::body::strip;
 use super::run_fields::{Config, Modes, Multitask, Pauses, delay, not_built};
 
 /// The body of `POST /runs/stream` and of its siblings.
@@ -104,7 +104,10 @@ impl RunBody {
         if let Some(Missing::Create) = self.if_not_exists {
             request.if_not_exists = IfNotExists::Create;
         }
-        strip(&mut request)?;
+        strip(&mut request.config, &mut request.context, &mut request.metadata)?;
+        // The thread is the one of the path, whatever the checkpoint says.
+        request.checkpoint.shift_remove("thread_id");
+        request.checkpoint.retain(|_, value| !value.is_null());
         Ok(request)
     }
 
@@ -120,25 +123,6 @@ impl RunBody {
             (None, _) => Durability::Async,
         }
     }
-}
-
-/// Takes out what only the server may say, and refuses keys that cannot be kept.
-fn strip(request: &mut StartRun) -> Result<(), Refusal> {
-    refuse_nul_keys("config", &request.config)?;
-    refuse_nul_keys("context", &request.context)?;
-    strip_reserved(&mut request.context);
-    strip_reserved_metadata(&mut request.metadata);
-    if let Some(Value::Object(configurable)) = request.config.get_mut("configurable") {
-        refuse_nul_keys("config.configurable", configurable)?;
-        strip_reserved(configurable);
-    }
-    if let Some(Value::Object(metadata)) = request.config.get_mut("metadata") {
-        strip_reserved_metadata(metadata);
-    }
-    // The thread is the one of the path, whatever the checkpoint says.
-    request.checkpoint.shift_remove("thread_id");
-    request.checkpoint.retain(|_, value| !value.is_null());
-    Ok(())
 }
 
 #[cfg(test)]

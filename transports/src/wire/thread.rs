@@ -22,11 +22,21 @@ pub(crate) struct ThreadBody {
     supersteps: Option<Vec<Value>>,
 }
 
+/// The `if_exists` of a body.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Existing {
+pub(super) enum Existing {
     Raise,
     DoNothing,
+}
+
+impl From<Existing> for IfExists {
+    fn from(existing: Existing) -> Self {
+        match existing {
+            Existing::Raise => Self::Raise,
+            Existing::DoNothing => Self::DoNothing,
+        }
+    }
 }
 
 impl ThreadBody {
@@ -40,10 +50,7 @@ impl ThreadBody {
         Ok(CreateThread {
             thread_id: thread_id.map_err(|_| Refusal::unprocessable("Invalid thread ID: must be a UUID"))?,
             metadata,
-            if_exists: match self.if_exists {
-                None | Some(Existing::Raise) => IfExists::Raise,
-                Some(Existing::DoNothing) => IfExists::DoNothing,
-            },
+            if_exists: self.if_exists.map(IfExists::from).unwrap_or_default(),
         })
     }
 }

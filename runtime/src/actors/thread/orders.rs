@@ -99,8 +99,8 @@ impl ThreadActor {
         if self.head.is_none() && order.request.if_not_exists == IfNotExists::Reject {
             return order.reply.send(Err(Error::ThreadNotFound { thread_id }));
         }
-        let graph = match self.environment.registry.find(&order.assistant.graph_id) {
-            Ok((graph, _)) => graph.clone(),
+        let graph = match self.environment.registry.graph(&order.assistant.graph_id) {
+            Ok(graph) => graph.clone(),
             Err(error) => return order.reply.send(Err(error)),
         };
         let strategy = order.request.multitask_strategy;

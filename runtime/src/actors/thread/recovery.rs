@@ -12,7 +12,6 @@ use super::over::exceeded;
 use super::{Queued, ThreadActor};
 use crate::assistants::Registry;
 use crate::environment::Environment;
-use crate::error::Error;
 use crate::machine::Event;
 use crate::messages::{Look, Resume, RunEnd, RunOver};
 use crate::pool;
@@ -58,15 +57,12 @@ fn go_on(run: &Run, registry: &Registry) -> Result<eddyline_engine::Graph, RunEn
     if run.attempt >= ATTEMPTS {
         return Err(RunEnd::Failed(exceeded(run.run_id)));
     }
-    let found = registry.find(&run.graph_id).map(|(graph, _)| graph.clone());
-    found.map_err(|_| {
-        let gone = Error::GraphNotFound { graph_id: run.graph_id.clone() };
-        let failure = eddyline_engine::fact::Failure {
+    registry.graph(&run.graph_id).cloned().map_err(|gone| {
+        RunEnd::Failed(eddyline_engine::fact::Failure {
             class: "RuntimeError".into(),
             message: gone.to_string().into(),
             visible: true,
-        };
-        RunEnd::Failed(failure)
+        })
     })
 }
 

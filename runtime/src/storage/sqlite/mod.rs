@@ -7,6 +7,7 @@
 //! of a batch. Rows are described in `schema`, how values shrink to what they add in `values`.
 //! Nothing here knows graphs or runs as they live; it stores records.
 
+mod assistants;
 mod backup;
 mod checkpointer;
 mod commits;
@@ -157,6 +158,7 @@ impl SqliteStorage {
             Transaction::Items(changes) => {
                 return changes.iter().try_for_each(|change| items::change(db, change));
             }
+            Transaction::Assistant(change) => return assistants::change(db, change),
         };
         let found = threads::find(db, thread_id)?;
         if found.is_some_and(|(_, stored)| epoch < stored) {

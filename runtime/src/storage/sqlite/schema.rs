@@ -8,6 +8,8 @@
 //!  names     channels and nodes, which rows call by number
 //!  items     one row for each item of the long-term store
 //!  vectors   what items are about, for those that are indexed
+//!  assistants, assistant_versions
+//!            which version each assistant is now, and one row for each version
 //! ```
 //!
 //! Rows of `commits` never change what they say of values, so later rows point at earlier ones.
@@ -101,6 +103,26 @@ CREATE TABLE vectors (
     place INTEGER NOT NULL,
     vector BLOB NOT NULL,
     PRIMARY KEY (item, place)
+) WITHOUT ROWID;
+",
+    "
+CREATE TABLE assistants (
+    id BLOB PRIMARY KEY,
+    version INTEGER NOT NULL, -- the row of assistant_versions that says what it is now
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE assistant_versions (
+    assistant BLOB NOT NULL,
+    version INTEGER NOT NULL,
+    graph TEXT NOT NULL,
+    config TEXT NOT NULL,
+    context TEXT NOT NULL,
+    metadata TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    name TEXT NOT NULL,
+    description TEXT,
+    PRIMARY KEY (assistant, version)
 ) WITHOUT ROWID;
 ",
 ];

@@ -11,9 +11,10 @@ use super::commits::Commits;
 use super::error::{self, Fault};
 use super::heads::Heads;
 use super::names::Names;
-use super::{items, namespaces, runs, threads};
+use super::{assistants, items, namespaces, runs, threads};
+use crate::assistants::{AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run};
-use crate::storage::{Read, Result, StoredThread};
+use crate::storage::{Read, Result, StoredAssistant, StoredThread};
 
 /// How a connection is opened, the first time and after one broke.
 type Open = Box<dyn Fn() -> rusqlite::Result<Connection> + Send>;
@@ -144,6 +145,22 @@ impl Read for Session {
     fn open_runs(&mut self, thread_id: Uuid) -> Result<Vec<Run>> {
         let found = self.look_at(thread_id, |commits| runs::open(commits.db, commits.thread, thread_id))?;
         Ok(found.unwrap_or_default())
+    }
+
+    fn threads_of_assistant(&mut self, assistant_id: Uuid) -> Result<Vec<Uuid>> {
+        self.look(|db, _, _| threads::of_assistant(db, assistant_id))
+    }
+
+    fn assistants(&mut self) -> Result<Vec<StoredAssistant>> {
+        self.look(|db, _, _| assistants::all(db))
+    }
+
+    fn assistant_version(&mut self, assistant_id: Uuid, version: u64) -> Result<Option<AssistantVersion>> {
+        self.look(|db, _, _| assistants::version(db, assistant_id, version))
+    }
+
+    fn assistant_versions(&mut self, request: &ListVersions) -> Result<Vec<AssistantVersion>> {
+        self.look(|db, _, _| assistants::versions(db, request))
     }
 
     fn checkpoint(&mut self, thread_id: Uuid, ns: &Key, which: Which) -> Result<Option<Saved>> {

@@ -55,6 +55,14 @@ pub(super) fn find(db: &Connection, id: Uuid) -> Result<Option<(i64, u64)>> {
     Ok(found.optional()?)
 }
 
+/// The threads whose metadata names the assistant. Looks at every thread: it is asked once in the life of an
+/// assistant, at its end, and an index would be written with every run.
+pub(super) fn of_assistant(db: &Connection, assistant_id: Uuid) -> Result<Vec<Uuid>> {
+    let mut find = db.prepare_cached("SELECT id FROM threads WHERE metadata ->> '$.assistant_id' = ?1")?;
+    let ids = find.query_map([assistant_id.to_string()], |row| row.get(0).map(Uuid::from_bytes))?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
+}
+
 /// A row for the epoch alone.
 pub(super) fn create(db: &Connection, id: Uuid, epoch: u64) -> Result<i64> {
     let mut insert = db.prepare_cached("INSERT INTO threads (id, epoch) VALUES (?1, ?2)")?;

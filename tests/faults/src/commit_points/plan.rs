@@ -116,8 +116,8 @@ impl FaultPlan {
     }
 
     fn note(&self, transaction: &Transaction) {
+        let Transaction::Thread { changes, .. } = transaction else { return };
         let mut stored = self.stored.lock().unwrap_or_else(PoisonError::into_inner);
-        let Transaction::Thread { changes, .. } = transaction;
         for change in changes {
             let Change::Commit(commit) = change else { continue };
             for write in commit.writes.iter().flat_map(|(_, writes)| writes) {

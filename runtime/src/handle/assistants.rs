@@ -1,0 +1,134 @@
+//! What a program may ask about graphs and assistants.
+
+use std::sync::Arc;
+
+use actix::{Handler, Message};
+use eddyline_engine::Graph;
+use uuid::Uuid;
+
+use super::Handle;
+use crate::actors::AssistantsActor;
+use crate::assistants::{
+    Assistant, AssistantVersion, CreateAssistant, DeleteAssistant, ListVersions, UpdateAssistant,
+};
+use crate::configuration;
+use crate::error::Error;
+use crate::messages::{ForgetAssistant, MakeAssistant, Reply, RestoreVersion, ReviseAssistant};
+use crate::pool;
+use crate::runs::{CancelAction, CancelRuns, WhichRuns};
+
+impl Handle {
+    /// Fails with [`Error::GraphNotFound`] when no graph goes by this id.
+    pub fn check_graph(&self, graph_id: &str) -> Result<(), Error> {
+        self.0.environment.registry.graph(graph_id).map(|_| ())
+    }
+
+    /// The graph behind the assistant that `name` means. Fails as [`assistant`](Self::assistant) does.
+    pub fn graph(&self, name: &str) -> Result<Graph, Error> {
+        let registry = &self.0.environment.registry;
+        registry.graph(&registry.find(name)?.graph_id).cloned()
+    }
+
+    /// The assistant that `name` means: the id of an assistant, or of a graph and so its default.
+    ///
+    /// Fails with [`Error::InvalidAssistant`] and [`Error::AssistantNotFound`]; an assistant whose graph this
+    /// runtime does not have is not there.
+    pub fn assistant(&self, name: &str) -> Result<Arc<Assistant>, Error> {
+        self.0.environment.registry.find(name)
+    }
+
+    /// The assistants whose graphs this runtime has, ordered by graph, age and id.
+    pub fn assistants(&self) -> Vec<Arc<Assistant>> {
+        self.0.environment.registry.assistants()
+    }
+
+    /// Makes an assistant.
+    ///
+    /// It is stored when the answer comes. Fails with [`Error::GraphNotFound`], [`Error::AssistantExists`],
+    /// [`Error::Invalid`] and [`Error::Contradiction`].
+    pub async fn create_assistant(&self, request: CreateAssistant) -> Result<Arc<Assistant>, Error> {
+        let environment = &self.0.environment;
+        configuration::check_config(&request.config, &request.context)?;
+        environment.registry.graph(&request.graph_id)?;
+        let assistant_id = request.assistant_id.unwrap_or_else(|| environment.ids.random());
+        self.order_assistants(|reply| MakeAssistant { assistant_id, request, reply }).await
+    }
+
+    /// Changes an assistant, which makes a new version of it: one more than the newest that there is.
+    ///
+    /// It is stored when the answer comes; runs that were started before do not notice. Fails with
+    /// [`Error::AssistantNotFound`], [`Error::GraphNotFound`], [`Error::Invalid`] and
+    /// [`Error::Contradiction`].
+    pub async fn update_assistant(&self, request: UpdateAssistant) -> Result<Arc<Assistant>, Error> {
+        let registry = &self.0.environment.registry;
+        let no_context = serde_json::Map::new();
+        configuration::check_config(&request.config, request.context.as_ref().unwrap_or(&no_context))?;
+        if let Some(graph_id) = &request.graph_id {
+            registry.graph(graph_id)?;
+        }
+        self.order_assistants(|reply| ReviseAssistant { request, reply }).await
+    }
+
+    /// Makes an assistant what it was at one of its versions, which is its version again. No new one is made.
+    ///
+    /// It is stored when the answer comes. Fails with [`Error::VersionNotFound`], [`Error::AssistantNotFound`]
+    /// and, when this runtime does not have the graph of that version, [`Error::GraphNotFound`].
+    pub async fn set_latest_version(
+        &self,
+        assistant_id: Uuid,
+        version: u64,
+    ) -> Result<Arc<Assistant>, Error> {
+        let found = self.read(move |storage| storage.assistant_version(assistant_id, version)).await?;
+        let version = found.ok_or(Error::VersionNotFound { assistant_id, version })?;
+        self.0.environment.registry.graph(&version.graph_id)?;
+        self.order_assistants(|reply| RestoreVersion { version, reply }).await
+    }
+
+    /// The versions of an assistant, newest first. Fails with [`Error::AssistantNotFound`].
+    pub async fn assistant_versions(&self, request: ListVersions) -> Result<Vec<AssistantVersion>, Error> {
+        self.0.environment.registry.served(request.assistant_id)?;
+        self.read(move |storage| storage.assistant_versions(&request)).await
+    }
+
+    /// Deletes an assistant with its versions, and cancels its runs that are under way or wait. If asked to, it
+    /// deletes the threads first on which the assistant ran last, with everything on them.
+    ///
+    /// When the answer comes, the assistant is gone, and the records of its runs say that they are cancelled;
+    /// their tasks may still be letting go. A run that is asked for at the same moment may escape. The default
+    /// assistant of a graph comes back with the next start. Fails with [`Error::AssistantNotFound`].
+    pub async fn delete_assistant(&self, request: DeleteAssistant) -> Result<(), Error> {
+        let handle = self.clone();
+        // All of it, whether or not somebody still waits for the answer. Bounded by the permits of its parts.
+        pool::run(self.0.environment.node_pool.clone(), async move { handle.take_apart(request).await }).await
+    }
+
+    async fn take_apart(&self, request: DeleteAssistant) -> Result<(), Error> {
+        let DeleteAssistant { assistant_id, threads } = request;
+        self.0.environment.registry.served(assistant_id)?;
+        if threads {
+            for thread_id in self.read(move |storage| storage.threads_of_assistant(assistant_id)).await? {
+                match self.delete_thread(thread_id).await {
+                    Ok(()) | Err(Error::ThreadNotFound { .. }) => {}
+                    Err(error) => return Err(error),
+                }
+            }
+        }
+        self.order_assistants(|reply| ForgetAssistant { assistant_id, reply }).await?;
+        let reason = format!("assistant {assistant_id} was deleted");
+        let which = WhichRuns::OfAssistant(assistant_id);
+        self.cancel_runs(CancelRuns { which, action: CancelAction::Interrupt, reason }).await?;
+        Ok(())
+    }
+
+    /// Has the assistants' actor do something.
+    async fn order_assistants<M, T>(&self, order: impl FnOnce(Reply<T>) -> M) -> Result<T, Error>
+    where
+        M: Message<Result = ()> + Send + 'static,
+        AssistantsActor: Handler<M>,
+    {
+        let (reply, answer) = self.expect_reply().await?;
+        // Bounded by the permits that replies carry.
+        self.0.assistants.do_send(order(reply));
+        answer.await.unwrap_or(Err(Error::Lost))
+    }
+}

@@ -1,0 +1,42 @@
+//! What the assistants' actor is told.
+
+use std::sync::Arc;
+
+use actix::Message;
+use uuid::Uuid;
+
+use super::Reply;
+use crate::assistants::{Assistant, AssistantVersion, CreateAssistant, UpdateAssistant};
+
+/// Makes an assistant; answers when it is stored.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct MakeAssistant {
+    pub(crate) assistant_id: Uuid,
+    pub(crate) request: CreateAssistant,
+    pub(crate) reply: Reply<Arc<Assistant>>,
+}
+
+/// Makes a new version of an assistant; answers when it is stored.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ReviseAssistant {
+    pub(crate) request: UpdateAssistant,
+    pub(crate) reply: Reply<Arc<Assistant>>,
+}
+
+/// Makes an assistant what it was at this version; answers when it is stored.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct RestoreVersion {
+    pub(crate) version: AssistantVersion,
+    pub(crate) reply: Reply<Arc<Assistant>>,
+}
+
+/// Deletes an assistant with its versions; answers when it is gone.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ForgetAssistant {
+    pub(crate) assistant_id: Uuid,
+    pub(crate) reply: Reply<()>,
+}
