@@ -20,6 +20,7 @@ use crate::options::Options;
 use crate::runtime::Runtime;
 use crate::storage::{MemoryStorage, Storage};
 use crate::system;
+use crate::temporary::Temporaries;
 
 /// Where a runtime keeps what must outlive it. The folder is opened when the runtime starts.
 #[derive(Default)]
@@ -158,9 +159,19 @@ impl Builder {
         let Self { options, models, store, index, .. } = self;
         let cache = NodeCache::new(options.cached_tasks);
         let places = Arc::new(Semaphore::new(options.runs.max(1)));
-        let cut_off = AtomicBool::new(false);
-        let environment =
-            Environment { options, clock, ids, registry, models, store, cache, places, node_pool, cut_off };
+        let environment = Environment {
+            options,
+            clock,
+            ids,
+            registry,
+            models,
+            store,
+            cache,
+            temporaries: Temporaries::default(),
+            places,
+            node_pool,
+            cut_off: AtomicBool::new(false),
+        };
         Ok(Parts { environment, storage, index })
     }
 }

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::id_source::IdSource;
 use crate::node_cache::NodeCache;
 use crate::options::Options;
+use crate::temporary::Temporaries;
 
 /// Clock, ids, graphs, models, store, cache, the node pool and the numbers to work by.
 pub(crate) struct Environment {
@@ -26,6 +27,7 @@ pub(crate) struct Environment {
     /// The long-term store. `None` only until storage is up, in which it may lie.
     pub(crate) store: Option<Arc<dyn Store>>,
     pub(crate) cache: NodeCache,
+    pub(crate) temporaries: Temporaries,
     /// A permit for each run that may be under way.
     pub(crate) places: Arc<Semaphore>,
     /// Where node futures run.

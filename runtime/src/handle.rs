@@ -15,7 +15,7 @@ use crate::configuration;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::messages::{
-    Cancel, Describe, ForgetRun, ForgetThread, Forward, Join, Look, MakeThread, Reply, ReviseState,
+    Cancel, Describe, ForgetRun, ForgetThread, Forward, Join, Look, MakeThread, Origin, Reply, ReviseState,
     SubmitRun, ThreadOrder,
 };
 use crate::pool;
@@ -56,12 +56,16 @@ impl Handle {
     /// The thread is stored when the answer comes. Fails with [`Error::ThreadExists`].
     pub async fn create_thread(&self, request: CreateThread) -> Result<Thread, Error> {
         let CreateThread { thread_id, metadata, if_exists } = request;
+        let origin = if thread_id.is_some() { Origin::Stored } else { Origin::New };
         let thread_id = thread_id.unwrap_or_else(|| self.0.environment.ids.ordered());
-        self.order(thread_id, |reply| MakeThread { metadata, if_exists, reply }).await
+        self.order(thread_id, |reply| MakeThread { origin, metadata, if_exists, reply }).await
     }
 
     /// The thread, as it is stored. Fails with [`Error::ThreadNotFound`].
     pub async fn thread(&self, thread_id: Uuid) -> Result<Thread, Error> {
+        if let Some(thread) = self.0.environment.temporaries.thread(thread_id) {
+            return Ok(thread);
+        }
         let found = self.read(move |storage| storage.thread(thread_id)).await?;
         found.map(|stored| stored.thread).ok_or(Error::ThreadNotFound { thread_id })
     }
@@ -115,24 +119,35 @@ impl Handle {
             });
         }
         let assistant = self.0.environment.registry.find(&request.assistant)?;
-        let temporary = request.thread_id.is_none() && request.on_completion == OnCompletion::Delete;
+        let origin = match (request.thread_id, request.on_completion) {
+            (Some(_), _) => Origin::Stored,
+            (None, OnCompletion::Keep) => Origin::New,
+            (None, OnCompletion::Delete) => Origin::Temporary,
+        };
         let thread_id = request.thread_id.unwrap_or_else(|| {
             request.if_not_exists = IfNotExists::Create;
             self.0.environment.ids.random()
         });
         let run_id = self.0.environment.ids.ordered();
         let request = Box::new(request);
-        self.order(thread_id, |reply| SubmitRun { run_id, assistant, temporary, request, reply }).await
+        self.order(thread_id, |reply| SubmitRun { run_id, assistant, origin, request, reply }).await
     }
 
     /// The run, as it is stored. Fails with [`Error::RunNotFound`].
     pub async fn run(&self, thread_id: Uuid, run_id: Uuid) -> Result<Run, Error> {
+        let of_id = |run: &Run| run.run_id == run_id;
+        if let Some(run) = self.0.environment.temporaries.run_of(thread_id).filter(of_id) {
+            return Ok(run);
+        }
         let found = self.read(move |storage| storage.run(thread_id, run_id)).await?;
         found.ok_or(Error::RunNotFound { run_id })
     }
 
     /// The run of this id, on whichever thread it is. Fails with [`Error::RunNotFound`].
     pub async fn find_run(&self, run_id: Uuid) -> Result<Run, Error> {
+        if let Some(run) = self.0.environment.temporaries.run(run_id) {
+            return Ok(run);
+        }
         let find = move |storage: &mut dyn Read| match storage.thread_of(run_id)? {
             Some(thread_id) => storage.run(thread_id, run_id),
             None => Ok(None),
@@ -142,7 +157,11 @@ impl Handle {
 
     /// The runs of a thread, newest first. Fails with [`Error::ThreadNotFound`].
     pub async fn runs(&self, request: ListRuns) -> Result<Vec<Run>, Error> {
-        let thread_id = request.thread_id;
+        let ListRuns { thread_id, status, limit, offset } = request;
+        if let Some(run) = self.0.environment.temporaries.run_of(thread_id) {
+            let fits = status.is_none_or(|status| status.as_str() == run.status.as_str());
+            return Ok(Some(run).filter(|_| fits).into_iter().skip(offset).take(limit).collect());
+        }
         let found = self.read(move |storage| storage.runs(request)).await?;
         found.ok_or(Error::ThreadNotFound { thread_id })
     }
@@ -172,7 +191,9 @@ impl Handle {
     /// themselves meanwhile are left out. Answers how many were stopped.
     pub async fn cancel_runs(&self, request: CancelRuns) -> Result<usize, Error> {
         let CancelRuns { which, action, reason } = request;
-        let runs = self.read(move |storage| which.find(storage)).await?;
+        let temporary = self.0.environment.temporaries.runs(|run| which.wants(run));
+        let mut runs = self.read(move |storage| which.find(storage)).await?;
+        runs.extend(temporary.into_iter().map(|run| (run.thread_id, run.run_id)));
         let mut stopped = 0;
         for (thread_id, run_id) in runs {
             let request = CancelRun { thread_id, run_id, action, reason: reason.clone(), wait: false };

@@ -87,6 +87,7 @@ mod state;
 pub mod storage;
 mod stream;
 mod system;
+mod temporary;
 mod threads;
 
 pub use assistants::{

@@ -68,7 +68,7 @@ impl Plan {
     fn refuses(&self, transaction: &Transaction) -> bool {
         let refuses = |change: &Change| match change {
             Change::Commit(_) => self.refuse_commits.load(Ordering::SeqCst),
-            Change::PutRun(run) => run.status.is_final() && self.refuse_ends.load(Ordering::SeqCst),
+            Change::MarkRun(run) => run.status.is_final() && self.refuse_ends.load(Ordering::SeqCst),
             _ => false,
         };
         changes(transaction).iter().any(refuses)
@@ -89,7 +89,7 @@ impl Plan {
 }
 
 fn standing(changes: &[Change]) -> (Option<RunStatus>, Option<ThreadStatus>) {
-    let run = |change: &Change| if let Change::PutRun(run) = change { Some(run.status) } else { None };
+    let run = |change: &Change| if let Change::MarkRun(run) = change { Some(run.status) } else { None };
     let thread =
         |change: &Change| if let Change::PutThread(thread) = change { Some(thread.status) } else { None };
     (changes.iter().find_map(run), changes.iter().find_map(thread))

@@ -13,6 +13,7 @@ use eddyline_runtime::{
     ReadState, Run, RunStatus, Runtime, StartRun, Subscription, ThreadStatus,
 };
 use serde_json::{Value, json};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
 #[state]
@@ -30,8 +31,12 @@ async fn hang(_: Work) -> Update<Work> {
     std::future::pending().await
 }
 
+/// Holds those back who have their answer, until everybody has said theirs.
+static ANSWERED: Semaphore = Semaphore::const_new(0);
+
 async fn ask(_: Work, ctx: NodeContext) -> Result<Update<Work>, NodeError> {
     let answer: String = ctx.interrupt("first?")?;
+    let _all_answered = ANSWERED.acquire().await;
     Ok(Work::update().done([answer]))
 }
 
@@ -220,6 +225,7 @@ async fn an_answer_is_for_the_question_that_was_open_when_it_came() {
     };
     // Both come while the first question is open, as when somebody clicks twice.
     let (one, two) = tokio::join!(handle.start_run(answer("yes")), handle.start_run(answer("yes")));
+    ANSWERED.add_permits(1);
     let ends = [end(one.unwrap().1).await, end(two.unwrap().1).await];
     assert_eq!(ends.iter().filter(|end| end.is_none()).count(), 1, "{ends:?}");
     assert!(ends.iter().flatten().all(|class| class == "UnknownInterruptError"), "{ends:?}");

@@ -66,7 +66,8 @@ async fn survives(place: i64) -> Option<serde_json::Value> {
             true
         }
         Err(error) => {
-            assert_eq!(error.code(), "REQUEST_LOST", "place {place}");
+            // Nobody knows how far it came.
+            assert!(["REQUEST_LOST", "STORAGE_UNKNOWN"].contains(&error.code()), "place {place}: {error}");
             false
         }
     };

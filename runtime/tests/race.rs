@@ -10,10 +10,12 @@ use std::sync::{Arc, Mutex};
 
 use eddyline_engine::prelude::*;
 use eddyline_runtime::{
-    CreateThread, Error, Handle, MultitaskStrategy, Options, RunStatus, Runtime, StartRun, Subscription,
+    CreateThread, Error, Handle, MultitaskStrategy, Options, Run, RunStatus, Runtime, StartRun, Subscription,
     ThreadStatus,
 };
+use futures_util::future::join_all;
 use serde_json::json;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use uuid::Uuid;
 
@@ -302,8 +304,12 @@ async fn what_many_clients_see_is_explained_by_one_run_after_another() {
     runtime.shutdown().await;
 }
 
+/// Holds back who has an answer, until everybody has given theirs.
+static ANSWERED: Semaphore = Semaphore::const_new(0);
+
 async fn ask_on(state: Work, ctx: NodeContext) -> Result<Command<Work>, NodeError> {
     let answer: u64 = ctx.interrupt(state.done.len())?;
+    ANSWERED.acquire().await.unwrap().forget();
     Ok(Command::goto("ask").update(Work::update().done([(answer, 0)])))
 }
 
@@ -316,29 +322,31 @@ async fn of_many_answers_to_one_question_one_counts() {
     let runtime = Runtime::builder().graph("work", graph).start().unwrap();
     let handle = runtime.handle();
     let thread_id = handle.create_thread(CreateThread::default()).await.unwrap().thread_id;
-    let run = async |request: StartRun| {
-        let (run, mut events) = handle.start_run(request).await.unwrap();
+    let status = async |(run, mut events): (Run, Subscription)| {
         while events.next().await.is_some() {}
         handle.run(thread_id, run.run_id).await.unwrap().status
     };
     let request = || StartRun { thread_id: Some(thread_id), ..StartRun::new("work") };
-    run(StartRun { input: Some(json!({"operation": 0}).into()), ..request() }).await;
+    let first = StartRun { input: Some(json!({"operation": 0}).into()), ..request() };
+    status(handle.start_run(first).await.unwrap()).await;
     for round in 0..ROUNDS {
         let answer = |answer| {
             let command = Some(json!({"resume": round * ANSWERS + answer}));
-            run(StartRun { command, ..request() })
+            handle.start_run(StartRun { command, ..request() })
         };
-        let ends = futures_util::future::join_all((0..ANSWERS).map(answer)).await;
+        let accepted = join_all((0..ANSWERS).map(answer)).await;
+        ANSWERED.add_permits(1);
+        let ends = join_all(accepted.into_iter().map(|run| status(run.unwrap()))).await;
         let counted = ends.iter().filter(|status| **status == RunStatus::Success).count();
         assert_eq!(counted, 1, "round {round}: {ends:?}");
     }
     let done = handle.thread(thread_id).await.unwrap().values.unwrap().to_json()["done"].take();
-    let rounds: Vec<u64> =
-        done.as_array().unwrap().iter().map(|pair| pair[0].as_u64().unwrap() / ANSWERS).collect();
+    let pairs: Vec<(u64, u8)> = serde_json::from_value(done).unwrap();
+    let rounds: Vec<u64> = pairs.iter().map(|(answer, _)| answer / ANSWERS).collect();
     assert_eq!(
         rounds,
         (0..ROUNDS).collect::<Vec<_>>(),
-        "each question has one answer, of those that were meant for it"
+        "each question has one of the answers that were for it"
     );
     runtime.shutdown().await;
 }

@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::actors::{Launch, RunActor, ThreadActor};
 use crate::environment::Environment;
-use crate::messages::{Answer, Look, RunEnd, RunOver, StartAttempt, StoreCommit};
+use crate::messages::{After, Answer, Look, RunEnd, RunOver, StartAttempt, StoreCommit};
 use crate::runs::StreamMode;
 use crate::standing::Standings;
 use crate::stream::demand::Demand;
@@ -167,7 +167,7 @@ impl Host for RunHost {
         let (look, loaded) = Look::new(move |storage| storage.checkpoint(thread_id, &ns, which));
         if let Some(thread) = self.thread.upgrade() {
             // Bounded: each graph level waits for its answer.
-            thread.do_send(look);
+            thread.do_send(look.after(After::Checkpoints(thread_id)));
         }
         loaded.boxed()
     }

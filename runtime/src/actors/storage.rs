@@ -74,12 +74,15 @@ impl Handler<DrainStorage> for StorageActor {
     }
 }
 
-/// For those who write: what was put before is stored first.
+/// For those who write: what was put before is stored first, if they have to see it. The batch is not cut short for
+/// anybody else.
 impl<T: Send + 'static> Handler<Look<T>> for StorageActor {
     type Result = ();
 
     fn handle(&mut self, look: Look<T>, _: &mut Self::Context) {
-        self.flush();
+        if self.batch.iter().any(|transaction| look.waits_for(transaction)) {
+            self.flush();
+        }
         look.answer(self.storage.read());
     }
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::actors::{StorageActor, ThreadActor};
 use crate::environment::Environment;
 use crate::messages::{
-    CutOff, Drain, FallAsleep, Forward, Resume, Sleepy, StopThreads, ThreadGone, ThreadOrder,
+    CutOff, Drain, FallAsleep, Forward, Origin, Resume, Sleepy, StopThreads, ThreadGone, ThreadOrder,
 };
 
 /// How long a thread rests that ended in disorder.
@@ -52,12 +52,13 @@ impl SupervisorActor {
         }
     }
 
-    fn get_or_start(&mut self, thread_id: Uuid, ctx: &mut Context<Self>) -> &mut Awake {
+    fn get_or_start(&mut self, thread_id: Uuid, origin: Origin, ctx: &mut Context<Self>) -> &mut Awake {
         let Self { environment, storage, lives, .. } = self;
         self.awake.entry(thread_id).or_insert_with(|| {
             *lives += 1;
             let thread = ThreadActor::new(
                 (thread_id, *lives),
+                origin,
                 Arc::clone(environment),
                 storage.clone(),
                 ctx.address().downgrade(),
@@ -92,7 +93,7 @@ where
         if self.stopping.is_some() && !self.awake.contains_key(&order.thread_id) {
             return;
         }
-        let awake = self.get_or_start(order.thread_id, ctx);
+        let awake = self.get_or_start(order.thread_id, order.message.origin(), ctx);
         awake.sent += 1;
         awake.address.do_send(order.message);
     }

@@ -19,8 +19,8 @@ use crate::storage::{Error as StorageError, Result as StorageResult};
 pub(crate) use assistants::{ForgetAssistant, MakeAssistant, RestoreVersion, ReviseAssistant};
 pub(crate) use broker::{Attach, CloseStreams, NeverBegan, Ready, Subscribe, Tell, Unsubscribe};
 pub(crate) use run::{CancelTasks, CutOff, StartAttempt};
-pub(crate) use storage::{DrainStorage, Flush, Look, Put};
-pub(crate) use supervisor::{Forward, Sleepy, StopThreads, ThreadGone, ThreadOrder};
+pub(crate) use storage::{After, DrainStorage, Flush, Look, Put};
+pub(crate) use supervisor::{Forward, Origin, Sleepy, StopThreads, ThreadGone, ThreadOrder};
 pub(crate) use thread::{
     Cancel, Describe, Drain, FallAsleep, ForgetRun, ForgetThread, Join, MakeThread, Resume, ReviseState,
     RunEnd, RunOver, StoreCommit, Stored, StreamsClosed, SubmitRun, Unheard, Unsealed, WriteFailed,
@@ -50,6 +50,14 @@ pub(crate) struct Answer(Option<Box<dyn FnOnce(StorageResult<()>) + Send>>);
 impl Answer {
     pub(crate) fn new(act: impl FnOnce(StorageResult<()>) + Send + 'static) -> Self {
         Self(Some(Box::new(act)))
+    }
+
+    /// Does what the one does, and then what the other does.
+    pub(crate) fn both(one: Self, other: Self) -> Self {
+        Self::new(move |result| {
+            one.give(result.clone());
+            other.give(result);
+        })
     }
 
     pub(crate) fn give(mut self, result: StorageResult<()>) {

@@ -2,9 +2,10 @@
 
 use actix::Message;
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 use super::Answer;
-use crate::storage::{Error, Read, Result, Transaction};
+use crate::storage::{Change, Error, Read, Result, Transaction};
 
 /// Stores a transaction with those that wait, soon.
 #[derive(Debug, Message)]
@@ -29,10 +30,35 @@ pub(crate) struct DrainStorage {
 /// What to look up. Many questions are one call of [`Read`]; each is asked in one place.
 type Question<T> = Box<dyn FnOnce(&mut dyn Read) -> Result<T> + Send>;
 
-/// Looks something up. Storage answers after everything that was put before; readers answer from what is stored.
+/// What storage has to have stored before it looks something up, of that which was put before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum After {
+    /// All of it.
+    Everything,
+    /// What changes this thread.
+    Thread(Uuid),
+    /// What changes the checkpoints of this thread.
+    Checkpoints(Uuid),
+}
+
+impl After {
+    /// True when the transaction has to be stored before.
+    pub(crate) fn waits_for(self, transaction: &Transaction) -> bool {
+        let (After::Thread(wanted) | After::Checkpoints(wanted)) = self else { return true };
+        let Transaction::Thread { thread_id, changes, .. } = transaction else { return false };
+        // What is said of thread and run is no checkpoint.
+        let is_record =
+            |change: &Change| matches!(change, Change::PutThread(_) | Change::PutRun(_) | Change::MarkRun(_));
+        let only_records = matches!(self, After::Checkpoints(_)) && changes.iter().all(is_record);
+        *thread_id == wanted && !only_records
+    }
+}
+
+/// Looks something up. Storage answers after what was put before; readers answer from what is stored.
 #[derive(Message)]
 #[rtype(result = "()")]
 pub(crate) struct Look<T: Send + 'static> {
+    after: After,
     read: Question<T>,
     reply: oneshot::Sender<Result<T>>,
 }
@@ -44,7 +70,19 @@ impl<T: Send + 'static> Look<T> {
     ) -> (Self, impl Future<Output = Result<T>> + Send + 'static) {
         let (reply, answer) = oneshot::channel();
         let gone = || Error::Failed { message: "storage ended before it answered".to_owned() };
-        (Self { read: Box::new(read), reply }, async move { answer.await.unwrap_or_else(|_| Err(gone())) })
+        (Self { after: After::Everything, read: Box::new(read), reply }, async move {
+            answer.await.unwrap_or_else(|_| Err(gone()))
+        })
+    }
+
+    /// The same, when not everything that was put before matters.
+    pub(crate) fn after(self, after: After) -> Self {
+        Self { after, ..self }
+    }
+
+    /// Whether it has to wait for a transaction.
+    pub(crate) fn waits_for(&self, transaction: &Transaction) -> bool {
+        self.after.waits_for(transaction)
     }
 
     pub(crate) fn fail(self, error: Error) {

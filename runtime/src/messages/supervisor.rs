@@ -5,7 +5,23 @@ use tokio::sync::oneshot;
 use uuid::Uuid;
 
 /// An order of a client to a thread.
-pub(crate) trait ThreadOrder: Message<Result = ()> + Send + 'static {}
+pub(crate) trait ThreadOrder: Message<Result = ()> + Send + 'static {
+    /// Where the thread is from, if it is not awake.
+    fn origin(&self) -> Origin {
+        Origin::Stored
+    }
+}
+
+/// Where a thread is from that has to be woken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// From storage, if there is such a thread.
+    Stored,
+    /// From nowhere: its id was just drawn.
+    New,
+    /// The same, and it is there for one run only, and not stored.
+    Temporary,
+}
 
 /// Passes an order on to its thread, which is woken or made first.
 #[derive(Debug, Message)]

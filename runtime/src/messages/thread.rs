@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
-use super::{Answer, Reply, ThreadOrder};
+use super::{Answer, Origin, Reply, ThreadOrder};
 use crate::assistants::Assistant;
 use crate::runs::{CancelRun, Listen, Run, StartRun};
 use crate::standing::Standing;
@@ -22,6 +22,7 @@ use crate::threads::{IfExists, Thread};
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct MakeThread {
+    pub(crate) origin: Origin,
     pub(crate) metadata: Map<String, Value>,
     pub(crate) if_exists: IfExists,
     pub(crate) reply: Reply<Thread>,
@@ -33,8 +34,7 @@ pub(crate) struct MakeThread {
 pub(crate) struct SubmitRun {
     pub(crate) run_id: Uuid,
     pub(crate) assistant: Arc<Assistant>,
-    /// True when the thread is there for this run only.
-    pub(crate) temporary: bool,
+    pub(crate) origin: Origin,
     pub(crate) request: Box<StartRun>,
     pub(crate) reply: Reply<(Run, Subscription)>,
 }
@@ -100,9 +100,17 @@ impl ThreadOrder for Describe {}
 impl ThreadOrder for Cancel {}
 impl ThreadOrder for ForgetRun {}
 impl ThreadOrder for ForgetThread {}
-impl ThreadOrder for MakeThread {}
+impl ThreadOrder for MakeThread {
+    fn origin(&self) -> Origin {
+        self.origin
+    }
+}
 impl ThreadOrder for ReviseState {}
-impl ThreadOrder for SubmitRun {}
+impl ThreadOrder for SubmitRun {
+    fn origin(&self) -> Origin {
+        self.origin
+    }
+}
 impl ThreadOrder for Join {}
 
 /// Stores a commit of a run. Refused when the epoch is not the thread's own.

@@ -58,22 +58,26 @@ pub enum WhichRuns {
 }
 
 impl WhichRuns {
-    /// Their threads and ids.
-    pub(crate) fn find(&self, storage: &mut dyn Read) -> storage::Result<Vec<(Uuid, Uuid)>> {
-        let open = |run: &Run| matches!(run.status, RunStatus::Pending | RunStatus::Running);
-        let wanted = |run: &Run| match self {
+    /// Whether the run is one of them that are not named by their ids.
+    pub(crate) fn wants(&self, run: &Run) -> bool {
+        let open = matches!(run.status, RunStatus::Pending | RunStatus::Running);
+        match self {
             Self::Of(..) => false,
             Self::Pending => run.status == RunStatus::Pending,
             Self::Running => run.status == RunStatus::Running,
-            Self::All => open(run),
-            Self::OfAssistant(assistant_id) => open(run) && run.assistant_id == *assistant_id,
-        };
+            Self::All => open,
+            Self::OfAssistant(assistant_id) => open && run.assistant_id == *assistant_id,
+        }
+    }
+
+    /// The threads and ids of those that storage knows.
+    pub(crate) fn find(&self, storage: &mut dyn Read) -> storage::Result<Vec<(Uuid, Uuid)>> {
         if let Self::Of(thread_id, runs) = self {
             return Ok(runs.iter().map(|run_id| (*thread_id, *run_id)).collect());
         }
         let mut found = Vec::new();
         for thread_id in storage.open_threads()? {
-            let runs = storage.open_runs(thread_id)?.into_iter().filter(wanted);
+            let runs = storage.open_runs(thread_id)?.into_iter().filter(|run| self.wants(run));
             found.extend(runs.map(|run| (thread_id, run.run_id)));
         }
         Ok(found)

@@ -15,7 +15,7 @@ use super::{CheckpointAddress, ReadHistory, ReadState, ThreadState};
 use crate::actors::{ReaderActor, StorageActor};
 use crate::environment::Environment;
 use crate::error::Error;
-use crate::messages::Look;
+use crate::messages::{After, Look};
 
 /// How many checkpoints are read at once when most of them may be filtered out.
 const PAGE: usize = 64;
@@ -30,11 +30,11 @@ pub(crate) enum Source {
 }
 
 impl Source {
-    fn look<T: Send + 'static>(&self, look: Look<T>) {
+    fn look<T: Send + 'static>(&self, thread_id: Uuid, look: Look<T>) {
         // Bounded: each who asks waits for the answer.
         match self {
             Self::Stored(readers) => readers.do_send(look),
-            Self::Put(storage) => storage.do_send(look),
+            Self::Put(storage) => storage.do_send(look.after(After::Checkpoints(thread_id))),
         }
     }
 }
@@ -104,7 +104,7 @@ impl Reader {
     async fn page(&self, ns: Key, before: Option<Uuid>, limit: usize) -> Result<Vec<Saved>, StorageError> {
         let thread_id = self.thread_id;
         let (look, answer) = Look::new(move |storage| storage.history(thread_id, &ns, before, limit));
-        self.source.look(look);
+        self.source.look(thread_id, look);
         answer.await
     }
 }
@@ -113,7 +113,7 @@ impl Loader for Reader {
     fn load(&self, ns: Key, which: Which) -> BoxFuture<'static, Result<Option<Saved>, StorageError>> {
         let thread_id = self.thread_id;
         let (look, answer) = Look::new(move |storage| storage.checkpoint(thread_id, &ns, which));
-        self.source.look(look);
+        self.source.look(thread_id, look);
         answer.boxed()
     }
 }

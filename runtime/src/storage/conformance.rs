@@ -20,7 +20,7 @@ use eddyline_engine::{Key, Shared, Which};
 use serde_json::{Map, json};
 use uuid::Uuid;
 
-use super::{Change, Error, Storage, Transaction};
+use super::{Change, Error, RunMark, Storage, Transaction};
 use crate::runs::{Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus};
 use crate::threads::{Thread, ThreadStatus};
 
@@ -38,6 +38,7 @@ pub fn check(make: impl Fn() -> Box<dyn Storage>) {
         threads_and_runs_come_back_as_put,
         runs_are_listed_newest_first,
         open_runs_are_found_oldest_first,
+        a_run_is_marked_and_stays_what_it_was,
         checkpoints_are_found_by_age,
         histories_are_read_from_the_newest,
         levels_are_apart,
@@ -118,6 +119,18 @@ fn open_runs_are_found_oldest_first(storage: &mut dyn Storage) {
     }
     put(storage, 1, [2, 3, 4].map(|id| with(id, RunStatus::Success)).into());
     assert!(storage.read().open_threads().expect("reads").is_empty());
+}
+
+fn a_run_is_marked_and_stays_what_it_was(storage: &mut dyn Storage) {
+    let mut marked = Run { status: RunStatus::Running, attempt: 2, updated_at: Timestamp(9), ..run(1) };
+    let mark = |run: &Run| Change::MarkRun(RunMark::of(run));
+    put(storage, 0, vec![Change::PutRun(run(1)), Change::PutRun(run(2)), mark(&marked)]);
+    assert_eq!(storage.read().run(THREAD, marked.run_id).expect("reads"), Some(marked.clone()));
+    marked.status = RunStatus::Success;
+    put(storage, 0, vec![mark(&marked), mark(&run(3))]);
+    assert_eq!(storage.read().run(THREAD, marked.run_id).expect("reads"), Some(marked));
+    assert_eq!(storage.read().open_runs(THREAD).expect("reads"), [run(2)]);
+    assert_eq!(storage.read().run(THREAD, Uuid::from_u128(3)).expect("reads"), None, "marks make no run");
 }
 
 fn checkpoints_are_found_by_age(storage: &mut dyn Storage) {

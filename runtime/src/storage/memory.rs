@@ -233,6 +233,11 @@ impl Rows {
             Change::PutRun(run) => {
                 self.runs.insert(run.run_id, run);
             }
+            Change::MarkRun(mark) => {
+                if let Some(run) = self.runs.get_mut(&mark.run_id) {
+                    mark.on(run);
+                }
+            }
             Change::Commit(commit) => self.levels.entry(commit.ns.clone()).or_default().commit(commit),
             Change::DeleteRun(run_id) => {
                 self.runs.remove(&run_id);

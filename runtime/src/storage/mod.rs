@@ -19,7 +19,7 @@ use eddyline_engine::{Key, Which};
 use uuid::Uuid;
 
 use crate::assistants::{Assistant, AssistantVersion, ListVersions};
-use crate::runs::{ListRuns, Run};
+use crate::runs::{ListRuns, Run, RunStatus};
 use crate::threads::Thread;
 
 pub use eddyline_engine::StorageError as Error;
@@ -163,6 +163,35 @@ pub enum AssistantChange {
     Delete(Uuid),
 }
 
+/// How a run stands now. Everything else of its record is as it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RunMark {
+    /// The run.
+    pub run_id: Uuid,
+    /// How it stands.
+    pub status: RunStatus,
+    /// How often it was picked up.
+    pub attempt: u32,
+    /// Since when.
+    pub updated_at: Timestamp,
+}
+
+impl RunMark {
+    /// How `run` stands.
+    pub fn of(run: &Run) -> Self {
+        let Run { run_id, status, attempt, updated_at, .. } = *run;
+        Self { run_id, status, attempt, updated_at }
+    }
+
+    /// Puts it on the record.
+    pub fn on(self, run: &mut Run) {
+        let Self { status, attempt, updated_at, .. } = self;
+        run.status = status;
+        run.attempt = attempt;
+        run.updated_at = updated_at;
+    }
+}
+
 /// One change of a thread.
 #[derive(Clone, Debug)]
 pub enum Change {
@@ -170,6 +199,8 @@ pub enum Change {
     PutThread(Thread),
     /// The run's record is new, or takes the place of what there was.
     PutRun(Run),
+    /// How a run stands whose record is there.
+    MarkRun(RunMark),
     /// A moment of a run; how writes meet those that there are says [`Commit`].
     Commit(Commit),
     /// The run's record goes, and on every graph level the checkpoints whose metadata has its id as `run_id`,

@@ -13,7 +13,7 @@ use crate::messages::{
     Cancel, CancelTasks, CloseStreams, ForgetRun, ForgetThread, NeverBegan, Reply, ReviseState,
 };
 use crate::runs::{CancelAction, CancelRun, RunStatus};
-use crate::storage::Change;
+use crate::storage::{Change, RunMark};
 
 impl Handler<Cancel> for ThreadActor {
     type Result = ();
@@ -121,7 +121,7 @@ impl ThreadActor {
         let Queued { run, .. } = self.runs.get_mut(&run_id).expect("the queue holds runs that were accepted");
         run.status = RunStatus::Cancelling(action);
         run.updated_at = now;
-        Change::PutRun(run.clone())
+        Change::MarkRun(RunMark::of(run))
     }
 
     /// Ends a run that waited, and has left the queue.
@@ -168,7 +168,7 @@ impl ThreadActor {
         run.status = RunStatus::Interrupted;
         run.updated_at = now;
         let mut changes = vec![match action {
-            CancelAction::Interrupt => Change::PutRun(run),
+            CancelAction::Interrupt => Change::MarkRun(RunMark::of(&run)),
             CancelAction::Rollback => Change::DeleteRun(run_id),
         }];
         if let Some(thread) = self.head.as_mut().filter(|_| !has_runs) {

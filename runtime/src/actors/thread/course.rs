@@ -7,16 +7,15 @@ use std::time::Duration;
 use actix::fut::wrap_future;
 use actix::{Actor, ActorFutureExt, AsyncContext, Context, Handler};
 use eddyline_engine::ids::Timestamp;
-use serde_json::{Value, json};
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use super::{Current, StopCause, ThreadActor};
 use crate::actors::{Launch, RunActor};
 use crate::machine::{Effect, Event};
-use crate::messages::{Attach, CutOff, Look, RunEnd, RunOver, StoreCommit};
+use crate::messages::{Answer, Attach, CutOff, Look, RunEnd, RunOver, StoreCommit};
 use crate::runs::{Run, RunStatus};
-use crate::storage::{Change, Error};
+use crate::storage::{Change, Error, RunMark};
 use crate::stream::feed::feed;
 
 /// How often a run may be picked up.
@@ -96,7 +95,8 @@ impl ThreadActor {
         self.epoch += 1;
         let now = self.environment.now();
         let queued = self.runs.get_mut(&run_id).expect("the queue holds runs that were accepted");
-        pick_up(&mut queued.run);
+        queued.run.status = RunStatus::Running;
+        queued.run.attempt += 1;
         queued.run.updated_at = now;
         let config = queued.run.config();
         let (graph, run) = (queued.graph.clone(), queued.run.clone());
@@ -104,7 +104,7 @@ impl ThreadActor {
         let (facts, feed) = feed(run_id, self.environment.options.run_channel);
         let begun = facts.commit();
         let answer = Self::answer_or_end(ctx, move |result| begun.answer(result.is_ok()));
-        self.put(vec![Change::PutRun(run.clone())], answer);
+        self.put_begun(&run, answer);
         let epoch = self.epoch;
         self.broker(ctx).do_send(Attach { epoch, feed });
 
@@ -136,6 +136,20 @@ impl ThreadActor {
             limit: Some(limit),
             place,
         });
+    }
+
+    /// Stores that the run is under way: together with that it was taken in, if that is not stored yet.
+    fn put_begun(&mut self, run: &Run, begun: Answer) {
+        let Some((mut changes, accepted)) = self.accepted.take() else {
+            return self.put(vec![Change::MarkRun(RunMark::of(run))], begun);
+        };
+        for change in &mut changes {
+            match change {
+                Change::PutRun(new) if new.run_id == run.run_id => RunMark::of(run).on(new),
+                _ => {}
+            }
+        }
+        self.put(changes, Answer::both(accepted, begun));
     }
 
     fn time_out(&mut self, run_id: Uuid) {
@@ -173,16 +187,6 @@ impl ThreadActor {
         let is_stopped = self.current.as_ref().is_none_or(|current| current.stop.is_some());
         let attempts = self.runs.get(&run_id).map_or(ATTEMPTS, |queued| queued.run.attempt);
         !is_stopped && attempts < ATTEMPTS && !self.queue.is_draining()
-    }
-}
-
-/// The run is running, for one more time; what clients see of it says so.
-fn pick_up(run: &mut Run) {
-    run.status = RunStatus::Running;
-    run.attempt += 1;
-    let kwargs = Arc::make_mut(&mut run.kwargs);
-    if let Some(Value::Object(metadata)) = kwargs.config.get_mut("metadata") {
-        metadata.insert("run_attempt".to_owned(), json!(run.attempt));
     }
 }
 

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::messages::{RunEnd, RunOver};
 use crate::runs::{Run, RunStatus};
-use crate::storage::Change;
+use crate::storage::{Change, RunMark};
 use crate::threads::{Thread, ThreadStatus};
 
 /// A run that has ended, with all that decides what follows.
@@ -32,7 +32,7 @@ impl Ending<'_> {
             *head = None;
             return vec![Change::DeleteThread];
         }
-        let Some(thread) = head else { return vec![Change::PutRun(run)] };
+        let Some(thread) = head else { return vec![Change::MarkRun(RunMark::of(&run))] };
         thread.updated_at = now;
         if rolls_back {
             thread.status = if more { ThreadStatus::Busy } else { at_rest(thread) };
@@ -52,7 +52,7 @@ impl Ending<'_> {
             }
             thread.status = if more { ThreadStatus::Busy } else { thread_status(over, thread) };
         }
-        vec![Change::PutThread(thread.clone()), Change::PutRun(run)]
+        vec![Change::PutThread(thread.clone()), Change::MarkRun(RunMark::of(&run))]
     }
 }
 

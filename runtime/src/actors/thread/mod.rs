@@ -26,7 +26,7 @@ use crate::actors::{BrokerActor, RunActor, StorageActor, SupervisorActor};
 use crate::environment::Environment;
 use crate::machine::{Effect, Event, Queue};
 use crate::messages::{
-    Answer, CloseStreams, CutOff, Put, Reply, ReviseState, RunOver, ThreadGone, WriteFailed,
+    Answer, CloseStreams, CutOff, Origin, Put, Reply, ReviseState, RunOver, ThreadGone, WriteFailed,
 };
 use crate::runs::{CancelAction, Run};
 use crate::storage::{Change, Transaction};
@@ -39,6 +39,7 @@ pub(crate) struct ThreadActor {
     thread_id: Uuid,
     /// Tells this actor from earlier ones of the same thread.
     life: u64,
+    origin: Origin,
     environment: Arc<Environment>,
     storage: Addr<StorageActor>,
     supervisor: WeakAddr<SupervisorActor>,
@@ -51,6 +52,8 @@ pub(crate) struct ThreadActor {
     /// The runs that the queue holds.
     runs: HashMap<Uuid, Queued>,
     current: Option<Current>,
+    /// What is to be stored of a run that was just taken in, with what it begins with.
+    accepted: Option<(Vec<Change>, Answer)>,
     /// A place among the runs of all threads, on its way to the run that is launched with it.
     place: Option<OwnedSemaphorePermit>,
     /// Rings when the next run that waits is due.
@@ -115,6 +118,7 @@ enum StopCause {
 impl ThreadActor {
     pub(crate) fn new(
         (thread_id, life): (Uuid, u64),
+        origin: Origin,
         environment: Arc<Environment>,
         storage: Addr<StorageActor>,
         supervisor: WeakAddr<SupervisorActor>,
@@ -123,6 +127,7 @@ impl ThreadActor {
         Self {
             thread_id,
             life,
+            origin,
             environment,
             storage,
             supervisor,
@@ -133,6 +138,7 @@ impl ThreadActor {
             queue,
             runs: HashMap::new(),
             current: None,
+            accepted: None,
             place: None,
             alarm: None,
             revisions: HashMap::new(),
@@ -163,10 +169,15 @@ impl ThreadActor {
         self.environment.cut_off.load(Ordering::Acquire)
     }
 
-    /// Hands changes to storage, in the thread's epoch. Bounded: each is one step of a run or one order.
+    /// Hands changes to storage, in the thread's epoch. Bounded: each is one step of a run or one order. What there
+    /// is of a temporary thread is not stored.
     fn put(&self, changes: Vec<Change>, answer: Answer) {
         if self.is_cut_off() {
             return;
+        }
+        if self.origin == Origin::Temporary {
+            self.environment.temporaries.keep(self.thread_id, changes);
+            return answer.give(Ok(()));
         }
         let transaction = Transaction::Thread { thread_id: self.thread_id, epoch: self.epoch, changes };
         self.storage.do_send(Put { transaction, answer });
@@ -191,7 +202,9 @@ impl Actor for ThreadActor {
     type Context = Context<Self>;
 
     fn started(&mut self, ctx: &mut Self::Context) {
-        self.wake(ctx);
+        if self.origin == Origin::Stored {
+            self.wake(ctx);
+        }
     }
 
     /// Also after a panic: what it owns ends with it.

@@ -15,7 +15,7 @@ use crate::assistants::Assistant;
 use crate::configuration::{self, Inherited};
 use crate::error::Error;
 use crate::machine::{Effect, Event};
-use crate::messages::{Describe, Join, MakeThread, SubmitRun, Subscribe};
+use crate::messages::{Answer, Describe, Join, MakeThread, Origin, SubmitRun, Subscribe};
 use crate::runs::{Begin, IfNotExists, Listen, Run, RunStatus, StartRun};
 use crate::storage::Change;
 use crate::stream::{BATCHES, SubscriberId, Subscription};
@@ -25,7 +25,7 @@ impl Handler<MakeThread> for ThreadActor {
     type Result = ();
 
     fn handle(&mut self, order: MakeThread, ctx: &mut Self::Context) {
-        let MakeThread { metadata, if_exists, reply } = order;
+        let MakeThread { metadata, if_exists, reply, .. } = order;
         self.seen += 1;
         let (changes, thread) = match (&self.head, if_exists) {
             (Some(_), IfExists::Raise) => {
@@ -113,11 +113,15 @@ impl ThreadActor {
                 order.reply.send(Err(Error::QueueFull { thread_id, limit }));
             }
             _ => {
-                self.accept(order, graph, &effects, ctx);
+                self.accepted = Some(self.accept(order, graph, &effects, ctx));
                 let dismissed = |effect: &Effect| matches!(effect, Effect::Dismiss { .. });
                 let rest = effects.into_iter().filter(|effect| !dismissed(effect)).collect();
                 let reason = format!("superseded by run {run} (multitask_strategy={})", strategy.as_str());
                 self.apply_because(&reason, rest, ctx);
+                // It has to wait: otherwise it was stored as one that is under way.
+                if let Some((changes, answer)) = self.accepted.take() {
+                    self.put(changes, answer);
+                }
             }
         }
     }
@@ -128,10 +132,17 @@ impl ThreadActor {
         Timestamp(self.environment.now().0.saturating_add(micros))
     }
 
-    /// Stores the run as one that waits, the thread as busy, and that those go which it stops; answers when all is
-    /// stored.
-    fn accept(&mut self, order: SubmitRun, graph: Graph, effects: &[Effect], ctx: &mut Context<Self>) {
-        let SubmitRun { run_id, assistant, temporary, request, reply } = order;
+    /// Takes the run in. What is to be stored of that: the run as one that waits, the thread as busy, and that those
+    /// go which it stops; its client is answered when all is stored.
+    fn accept(
+        &mut self,
+        order: SubmitRun,
+        graph: Graph,
+        effects: &[Effect],
+        ctx: &mut Context<Self>,
+    ) -> (Vec<Change>, Answer) {
+        let SubmitRun { run_id, assistant, origin, request, reply } = order;
+        let temporary = origin == Origin::Temporary;
         let (thread, inherited) = self.thread_for(&request, &assistant);
         let run = self.new_run(run_id, &assistant, &inherited, temporary, *request);
         let listen =
@@ -156,7 +167,7 @@ impl ThreadActor {
             never_began();
             reply.send(answered(result, (run, subscription)));
         });
-        self.put(changes, answer);
+        (changes, answer)
     }
 
     /// The thread as the run leaves it at its start, and what the run takes over from it.

@@ -13,13 +13,13 @@ use super::{Queued, ThreadActor};
 use crate::assistants::Registry;
 use crate::environment::Environment;
 use crate::machine::Event;
-use crate::messages::{Look, Resume, RunEnd, RunOver};
+use crate::messages::{After, Look, Resume, RunEnd, RunOver};
 use crate::pool;
 use crate::runs::{CancelAction, Run, RunStatus};
 use crate::standing::Standing;
 use crate::state::ReadHistory;
 use crate::state::read::{Reader, Source};
-use crate::storage::{Change, StoredThread};
+use crate::storage::StoredThread;
 use crate::threads::Thread;
 
 /// The open runs of a thread that wakes.
@@ -92,32 +92,23 @@ impl ThreadActor {
             let Some(stored) = storage.thread(thread_id)? else { return Ok(None) };
             Ok(Some((stored, storage.open_runs(thread_id)?)))
         });
-        self.storage.do_send(look);
+        self.storage.do_send(look.after(After::Thread(thread_id)));
         let environment = Arc::clone(&self.environment);
         let reader = Reader::new(thread_id, Arc::clone(&environment), Source::Put(self.storage.clone()));
         let woken = async move {
             let Some((stored, open)) = answer.await? else { return Ok(None) };
-            if open.iter().any(|run| run.kwargs.temporary) {
-                return Ok(Some((stored, None)));
-            }
             let open = Open::sort(open, &environment.registry);
             let standing = match open.lost[..] {
                 [] => Standing::default(),
                 _ => stored_standing(reader, stored.thread.clone(), environment).await,
             };
-            Ok(Some((stored, Some((open, standing)))))
+            Ok(Some((stored, open, standing)))
         };
         ctx.wait(wrap_future::<_, Self>(woken).map(|woken, thread, ctx| match woken {
-            Ok(Some((StoredThread { thread: record, epoch }, open))) => {
+            Ok(Some((StoredThread { thread: record, epoch }, open, standing))) => {
+                thread.head = Some(record);
                 thread.epoch = epoch;
-                match open {
-                    Some((open, standing)) => {
-                        thread.head = Some(record);
-                        thread.recover(open, &standing, ctx);
-                    }
-                    // Nobody can know of a temporary run, and it kept no checkpoints.
-                    None => thread.put(vec![Change::DeleteThread], Self::answer_or_end(ctx, |_| ())),
-                }
+                thread.recover(open, &standing, ctx);
             }
             Ok(None) => {}
             Err(error) => {

@@ -192,6 +192,7 @@ impl SqliteStorage {
                     threads::put(db, names, thread, record, head.as_deref())?;
                 }
                 Change::PutRun(run) => runs::put(db, thread, run)?,
+                Change::MarkRun(mark) => runs::mark(db, mark)?,
                 Change::Commit(commit) => commits.store(commit)?,
                 Change::DeleteRun(run_id) => {
                     prune::run(db, thread, *run_id)?;

@@ -14,6 +14,7 @@ use super::error::{Result, corrupt};
 use super::json;
 use super::shared;
 use crate::runs::{CancelAction, Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus, StreamMode};
+use crate::storage::RunMark;
 
 /// The column `asked`: what differs from run to run.
 #[derive(Default, Serialize, Deserialize)]
@@ -88,7 +89,7 @@ pub(super) fn put(db: &Connection, thread: i64, run: &Run) -> Result<()> {
         "INSERT INTO runs (thread, id, status, created, updated, attempt, multitask, assistant, graph,
             shared, asked)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)
-         ON CONFLICT (thread, id) DO UPDATE SET status = ?3, created = ?4, updated = ?5, attempt = ?6,
+         ON CONFLICT (id) DO UPDATE SET status = ?3, created = ?4, updated = ?5, attempt = ?6,
             multitask = ?7, assistant = ?8, graph = ?9, shared = ?10, asked = ?11",
     )?;
     upsert.execute(params![
@@ -104,6 +105,14 @@ pub(super) fn put(db: &Connection, thread: i64, run: &Run) -> Result<()> {
         shared,
         json::text(&asked)?,
     ])?;
+    Ok(())
+}
+
+/// Changes how a run stands.
+pub(super) fn mark(db: &Connection, mark: &RunMark) -> Result<()> {
+    let sql = "UPDATE runs SET status = ?2, attempt = ?3, updated = ?4 WHERE id = ?1";
+    let RunMark { run_id, status, attempt, updated_at } = mark;
+    db.prepare_cached(sql)?.execute(params![run_id.as_bytes(), word_of(*status), attempt, updated_at.0])?;
     Ok(())
 }
 

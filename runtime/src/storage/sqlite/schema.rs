@@ -81,9 +81,25 @@ CREATE TABLE names (
 );
 ",
     "
-DROP INDEX open_runs;
+ALTER TABLE runs RENAME TO old_runs;
+CREATE TABLE runs (
+    key INTEGER PRIMARY KEY,
+    thread INTEGER NOT NULL,
+    id BLOB NOT NULL UNIQUE,
+    status TEXT NOT NULL,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    attempt INTEGER NOT NULL,
+    multitask TEXT NOT NULL,
+    assistant BLOB NOT NULL,
+    graph TEXT NOT NULL,
+    shared INTEGER NOT NULL, -- what it was told but for
+    asked TEXT NOT NULL      -- its input
+);
+INSERT INTO runs SELECT * FROM old_runs;
+DROP TABLE old_runs;
+CREATE INDEX runs_of_thread ON runs (thread);
 CREATE INDEX open_runs ON runs (thread) WHERE status IN ('pending', 'running', 'cancelling', 'rolling back');
-CREATE INDEX run_ids ON runs (id);
 ",
     "
 CREATE TABLE items (
