@@ -105,8 +105,8 @@ pub use id_source::{IdSource, RandomIds};
 pub use local::{RunHere, stream_json};
 pub use options::Options;
 pub use runs::{
-    Begin, CancelAction, CancelRun, CancelRuns, IfNotExists, Kwargs, ListRuns, Listen, MultitaskStrategy,
-    OnCompletion, Run, RunStatus, StartRun, StreamMode, WhichRuns,
+    Begin, CancelAction, CancelRun, CancelRuns, Derived, IfNotExists, Kwargs, ListRuns, Listen,
+    MultitaskStrategy, OnCompletion, Run, RunStatus, StartRun, StreamMode, WhichRuns,
 };
 pub use runtime::Runtime;
 pub use state::{CheckpointAddress, ReadHistory, ReadState, ThreadState, UpdateState};

@@ -116,7 +116,7 @@ async fn read<const N: usize>(
     modes: [Mode; N],
     events: &mut Subscription,
 ) -> Vec<(String, Value)> {
-    let mut fold = Classic::new(Arc::new(run.config()), Modes::from(modes), false);
+    let mut fold = Classic::new(run.config(), Modes::from(modes), false);
     let mut seen = Vec::new();
     let mut last = None;
     while let Some(delivery) = events.next().await {

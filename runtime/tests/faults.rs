@@ -253,6 +253,7 @@ async fn a_reader_who_falls_behind_is_told_and_goes_on() {
                 assert!(entry.seq > last);
                 last = entry.seq;
             }
+            Delivery::Present => panic!("nobody asked"),
             Delivery::Gap(gap) => {
                 gaps += 1;
                 assert!(gap.resumes_at > last);

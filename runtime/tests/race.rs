@@ -147,10 +147,10 @@ async fn client(handle: Handle, log: Arc<Log>, thread_id: Uuid, first: u64) -> V
             seen.ended = log.ticks.next();
             seen
         };
-        if random(operation + 1) % 8 != 0 {
-            all.push(to_the_end.await);
-        } else {
+        if random(operation + 1).is_multiple_of(8) {
             told.spawn(to_the_end);
+        } else {
+            all.push(to_the_end.await);
         }
     }
     all.extend(told.join_all().await);

@@ -3,7 +3,6 @@
 //!
 //! What the runtime does not say itself is not played: the answers have only what they have in common.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use eddyline_engine::config::{Breakpoints, Durability};
@@ -229,7 +228,7 @@ fn run_body(run: &Run) -> Value {
 fn fold(run: &Run) -> Classic {
     let kwargs = &run.kwargs;
     let modes: Modes = kwargs.stream_modes.iter().filter_map(|mode| mode.as_str().parse().ok()).collect();
-    Classic::new(Arc::new(run.config()), modes, kwargs.subgraphs)
+    Classic::new(run.config(), modes, kwargs.subgraphs)
 }
 
 /// The request of a run, from its body. Every key that a case uses is known here.

@@ -3,7 +3,7 @@
 use eddyline_engine::ids::Timestamp;
 
 use super::*;
-use crate::runs::{MultitaskStrategy, RunStatus};
+use crate::runs::{Derived, MultitaskStrategy, RunStatus};
 
 const THREAD: Uuid = Uuid::from_u128(1);
 const RUN: Uuid = Uuid::from_u128(2);
@@ -52,6 +52,7 @@ fn derived(request: StartRun, thread: &Inherited) -> (RunConfig, Kwargs) {
         created_at: Timestamp(0),
         updated_at: Timestamp(0),
         attempt: 0,
+        derived: Derived::default(),
     };
     (run_config(&run), kwargs)
 }

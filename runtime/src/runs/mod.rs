@@ -6,7 +6,7 @@ mod cancel;
 mod start;
 mod stream_mode;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use eddyline_engine::config::{Breakpoints, Durability};
 use eddyline_engine::ids::Timestamp;
@@ -45,12 +45,27 @@ pub struct Run {
     pub updated_at: Timestamp,
     /// How often it was picked up; 0 while it waits for the first time.
     pub attempt: u32,
+    /// What is worked out of all this.
+    pub derived: Derived,
 }
 
 impl Run {
     /// What the engine is told of the run; a fold over its facts needs to know it too.
-    pub fn config(&self) -> RunConfig {
-        configuration::run_config(self)
+    ///
+    /// Worked out once for the first attempt, whoever asks, and anew for a later one.
+    pub fn config(&self) -> Arc<RunConfig> {
+        let derive = || Arc::new(configuration::run_config(self));
+        if self.attempt > 1 { derive() } else { Arc::clone(self.derived.0.get_or_init(derive)) }
+    }
+}
+
+/// What is worked out of a run, once, and shared by its copies. It says nothing of its own, so it is always equal.
+#[derive(Clone, Debug, Default)]
+pub struct Derived(Arc<OnceLock<Arc<RunConfig>>>);
+
+impl PartialEq for Derived {
+    fn eq(&self, _: &Self) -> bool {
+        true
     }
 }
 
@@ -195,4 +210,7 @@ pub enum Begin {
     Now,
     /// With the oldest fact that is still on the tape.
     Oldest,
+    /// The same, and with a [`Delivery::Present`](crate::Delivery::Present) before the next fact that happens: for
+    /// those who need what was to understand what comes.
+    OldestToPresent,
 }

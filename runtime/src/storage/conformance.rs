@@ -21,7 +21,7 @@ use serde_json::{Map, json};
 use uuid::Uuid;
 
 use super::{Change, Error, RunMark, Storage, Transaction};
-use crate::runs::{Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus};
+use crate::runs::{Derived, Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus};
 use crate::threads::{Thread, ThreadStatus};
 
 const THREAD: Uuid = Uuid::from_u128(0x10);
@@ -312,6 +312,7 @@ fn run(id: u128) -> Run {
         created_at: Timestamp(1),
         updated_at: Timestamp(1),
         attempt: 0,
+        derived: Derived::default(),
     }
 }
 

@@ -15,15 +15,18 @@ pub(crate) struct Cursor {
     in_flight: bool,
     /// True once nothing more will be told of that run.
     over: bool,
+    /// The place before which everything had happened when it began, until its listener was told so.
+    present: Option<u64>,
 }
 
 impl Cursor {
     pub(crate) fn new(tape: &Tape, run: Option<Uuid>, begin: Begin, over: bool) -> Self {
         let place = match begin {
             Begin::Now => tape.end(),
-            Begin::Oldest => tape.start(),
+            Begin::Oldest | Begin::OldestToPresent => tape.start(),
         };
-        Self { place, run, in_flight: false, over }
+        let present = (begin == Begin::OldestToPresent).then(|| tape.end());
+        Self { place, run, in_flight: false, over, present }
     }
 
     /// The last fact of `run` is on the tape.
@@ -62,12 +65,21 @@ impl Cursor {
             if batch.len() >= limit.max(1) {
                 break;
             }
+            self.tell_present(&mut batch);
             self.place += 1;
             if self.run.is_none_or(|run| run == entry.run_id) {
                 batch.push(Delivery::Fact(entry.clone()));
             }
         }
+        self.tell_present(&mut batch);
         batch
+    }
+
+    fn tell_present(&mut self, batch: &mut Batch) {
+        if self.present.is_some_and(|present| present <= self.place) {
+            self.present = None;
+            batch.push(Delivery::Present);
+        }
     }
 
     /// True when everything was handed over and nothing more will come.
@@ -100,6 +112,7 @@ mod tests {
         let words = batch.iter().map(|delivery| match delivery {
             Delivery::Fact(entry) => entry.run_id.as_u128().to_string(),
             Delivery::Gap(_) => "gap".to_owned(),
+            Delivery::Present => "present".to_owned(),
         });
         Some(words.collect::<Vec<_>>().join(" "))
     }
@@ -137,6 +150,21 @@ mod tests {
         let mut cursor = Cursor::new(&Tape::new(0), None, Begin::Now, false);
         assert_eq!(read(&mut cursor, &tape, 9).as_deref(), Some("gap 2"));
         assert_eq!(read(&mut Cursor::new(&tape, None, Begin::Now, false), &tape, 9), None);
+    }
+
+    #[test]
+    fn who_wants_to_know_is_told_where_the_past_ends() {
+        let mut tape = tape(1 << 20, &[A, B]);
+        let mut cursor = Cursor::new(&tape, Some(A), Begin::OldestToPresent, false);
+        assert_eq!(read(&mut cursor, &tape, 1).as_deref(), Some("1"));
+        tape.append(A, Fact { ns: "".into(), at: Timestamp(0), body: Body::Paused });
+        cursor.is_ready();
+        assert_eq!(read(&mut cursor, &tape, 9).as_deref(), Some("present 1"));
+        let empty = Tape::new(1 << 20);
+        let mut cursor = Cursor::new(&empty, None, Begin::OldestToPresent, false);
+        assert_eq!(read(&mut cursor, &empty, 9).as_deref(), Some("present"), "nothing was before");
+        cursor.is_ready();
+        assert_eq!(read(&mut cursor, &empty, 9), None, "once");
     }
 
     #[test]

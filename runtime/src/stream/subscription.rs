@@ -53,6 +53,9 @@ pub enum Delivery {
     Fact(Arc<Entry>),
     /// The listener was too slow and lost some of it.
     Gap(Gap),
+    /// Everything before this had happened when the subscription began. Only for those who asked to begin
+    /// [`OldestToPresent`](crate::Begin::OldestToPresent).
+    Present,
 }
 
 /// A hole in what a listener sees.

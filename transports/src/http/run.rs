@@ -2,8 +2,7 @@
 
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
-use eddyline_runtime::{Begin, Delivery, Listen, Run, Subscription};
-use futures_util::{FutureExt as _, StreamExt as _};
+use eddyline_runtime::{Begin, Listen, Run, Subscription};
 
 use super::answer::{self, Answer};
 use super::leaving::Leaving;
@@ -64,19 +63,10 @@ async fn stream_run(served: &Served, run: Run, asked: &HttpRequest) -> Answer {
     let wanted = Wanted::from_query(&query(asked)?);
     let last = asked.headers().get("last-event-id").and_then(|value| value.to_str().ok());
     let place = Place::from_last_event_id(last, run.kwargs.resumable)?;
-    let all = listen(served, &run, Begin::Oldest).await?;
-    let at = At::thread(&run);
-    if place != Place::Now {
-        let frames = told::frames(Events::from(&run, place, wanted), all);
-        return Ok(told::event_stream(&at, leaving.watch(frames), served));
-    }
-    let next = listen(served, &run, Begin::Now).await?;
-    let frames = first(next).map(move |first| {
-        let place = first.map(|first| Place::After(first.saturating_sub(1)));
-        let frames = place.map(|place| told::frames(Events::from(&run, place, wanted), all));
-        futures_util::stream::iter(frames).flatten()
-    });
-    Ok(told::event_stream(&at, leaving.watch(frames.flatten_stream()), served))
+    // A run is told from its beginning, whatever of it is shown.
+    let begin = if place == Place::Now { Begin::OldestToPresent } else { Begin::Oldest };
+    let frames = told::frames(Events::from(&run, place, wanted), listen(served, &run, begin).await?);
+    Ok(told::event_stream(&At::thread(&run), leaving.watch(frames), served))
 }
 
 /// `POST /threads/{thread_id}/runs/{run_id}/cancel`: stops the run, and says so at once, or waits until it has
@@ -100,14 +90,6 @@ pub(super) async fn cancel(served: Data<Served>, path: Path<(String, String)>, a
         result
     };
     Ok(told::document(&run, document, &served))
-}
-
-/// The number of the first fact that comes, if any does: before it is what a reader from now on has missed.
-pub(super) async fn first(mut subscription: Subscription) -> Option<u64> {
-    match subscription.next().await? {
-        Delivery::Fact(entry) => Some(entry.seq),
-        Delivery::Gap(gap) => Some(gap.resumes_at),
-    }
 }
 
 async fn find(served: &Served, path: &(String, String)) -> Result<Run, Refusal> {

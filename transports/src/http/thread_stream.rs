@@ -4,14 +4,13 @@ use actix_web::HttpRequest;
 use actix_web::web::{Data, Path};
 use eddyline_engine::fact::Body;
 use eddyline_runtime::{Begin, CheckpointAddress, Delivery, Entry, Handle, Listen, ReadState, Subscription};
-use futures_util::{FutureExt as _, Stream, StreamExt as _, stream};
+use futures_util::{Stream, StreamExt as _, stream};
 use uuid::Uuid;
 
 use super::answer::Answer;
 use super::request::{Served, query, thread_id};
-use super::run::first;
 use super::told;
-use crate::wire::{Frame, Place, Refusal, ThreadEvents, ThreadModes, thread_place};
+use crate::wire::{Frame, Place, ThreadEvents, ThreadModes, thread_place};
 
 /// `GET /threads/{thread_id}/stream`: it ends when the thread goes, or the server.
 pub(super) async fn stream(served: Data<Served>, path: Path<String>, asked: HttpRequest) -> Answer {
@@ -19,23 +18,12 @@ pub(super) async fn stream(served: Data<Served>, path: Path<String>, asked: Http
     let modes = ThreadModes::from_query(&query(&asked)?)?;
     let last = asked.headers().get("last-event-id").and_then(|value| value.to_str().ok());
     let place = thread_place(last)?;
-    let all = listen(&served, thread_id, Begin::Oldest).await?;
-    let runtime = served.runtime.clone();
-    if place != Place::Now {
-        return Ok(told::events(frames(ThreadEvents::new(modes, place), modes, all, runtime), &served));
-    }
-    let next = listen(&served, thread_id, Begin::Now).await?;
-    let frames = first(next).map(move |first| {
-        // Runs are told from their beginning, whatever of them is shown.
-        let place = first.map(|first| Place::After(first.saturating_sub(1)));
-        let frames = place.map(|place| frames(ThreadEvents::new(modes, place), modes, all, runtime));
-        stream::iter(frames).flatten()
-    });
-    Ok(told::events(frames.flatten_stream(), &served))
-}
-
-async fn listen(served: &Served, thread_id: Uuid, begin: Begin) -> Result<Subscription, Refusal> {
-    Ok(served.runtime.listen(Listen { thread_id, run_id: None, begin, tokens: false }).await?)
+    // Runs are told from their beginning, whatever of them is shown.
+    let begin = if place == Place::Now { Begin::OldestToPresent } else { Begin::Oldest };
+    let request = Listen { thread_id, run_id: None, begin, tokens: false };
+    let all = served.runtime.listen(request).await?;
+    let events = ThreadEvents::new(modes, place);
+    Ok(told::events(frames(events, modes, all, served.runtime.clone()), &served))
 }
 
 /// The frames of a thread for one reader. Dropping them unsubscribes.
@@ -50,6 +38,10 @@ fn frames(
         let frames = match all.next().await? {
             // What a reader of a whole thread lost, it can read as states and runs.
             Delivery::Gap(_) => Vec::new(),
+            Delivery::Present => {
+                events.is_present();
+                Vec::new()
+            }
             Delivery::Fact(entry) => match entry.fact.body {
                 Body::StateUpdated { checkpoint } if modes.shows_states() => {
                     let state = state(&runtime, thread_id, checkpoint).await;

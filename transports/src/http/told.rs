@@ -47,6 +47,10 @@ pub(super) fn frames(events: Events, subscription: Subscription) -> impl Stream<
                 None => (Vec::new(), Some((events, subscription))),
                 Some(last) => (vec![last], None),
             },
+            Delivery::Present => {
+                events.is_present();
+                (Vec::new(), Some((events, subscription)))
+            }
         })
     });
     told.flat_map(stream::iter)

@@ -1,7 +1,5 @@
 //! What the stream of a run says: its facts, folded to the modes that were asked for, as frames.
 
-use std::sync::Arc;
-
 use eddyline_engine::fact::Fact;
 use eddyline_engine::project::{Classic, Modes};
 use eddyline_runtime::{EVENTS_PER_FACT, Gap, Run};
@@ -33,13 +31,20 @@ impl Events {
         let asked = &run.kwargs.stream_modes;
         // A mode without a projection is accepted and shows nothing.
         let modes: Modes = asked.iter().filter_map(|mode| mode.as_str().parse().ok()).collect();
-        let fold = Classic::new(Arc::new(run.config()), modes, run.kwargs.subgraphs);
+        let fold = Classic::new(run.config(), modes, run.kwargs.subgraphs);
         Self { fold, place, wanted, ids: run.kwargs.resumable }
     }
 
     /// Gives every frame its id, whether its run can be taken up again or not.
     pub(crate) fn with_ids(self) -> Self {
         Self { ids: true, ..self }
+    }
+
+    /// Everything that is told from now on is news.
+    pub(crate) fn is_present(&mut self) {
+        if self.place == Place::Now {
+            self.place = Place::First;
+        }
     }
 
     /// What the reader sees of `fact`, whose first number is `seq`.

@@ -11,7 +11,7 @@ pub(crate) enum Place {
     Oldest,
     /// After the event of this id; everything after it is owed.
     After(u64),
-    /// From the next event on.
+    /// From the next event on: it is nowhere yet, until it hears that the past is told.
     Now,
 }
 
@@ -33,7 +33,8 @@ impl Place {
     /// Whether the event of this id is still to be told.
     pub(super) fn shows(self, id: u64) -> bool {
         match self {
-            Self::First | Self::Oldest | Self::Now => true,
+            Self::First | Self::Oldest => true,
+            Self::Now => false,
             Self::After(last) => id > last,
         }
     }

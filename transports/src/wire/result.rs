@@ -1,7 +1,5 @@
 //! What a run comes to, for clients that wait for its end: a fold over its facts.
 
-use std::sync::Arc;
-
 use eddyline_engine::fact::{Fact, Failure};
 use eddyline_engine::project::{Classic, Data, Mode, Modes};
 use eddyline_runtime::{Run, Thread, ThreadStatus};
@@ -31,7 +29,7 @@ impl RunResult {
         let asked = run.kwargs.stream_modes.iter().filter_map(|mode| mode.as_str().parse().ok());
         let modes: Modes = asked.filter(|mode| matches!(mode, Mode::Values | Mode::Updates)).collect();
         // Nested graphs have no say in the result.
-        Self { fold: Classic::new(Arc::new(run.config()), modes, false), told: Told::default() }
+        Self { fold: Classic::new(run.config(), modes, false), told: Told::default() }
     }
 
     /// Takes in what happened next.

@@ -140,6 +140,7 @@ mod tests {
             created_at: Timestamp(0),
             updated_at: Timestamp(0),
             attempt,
+            derived: eddyline_runtime::Derived::default(),
         }
     }
 

@@ -73,6 +73,14 @@ impl ThreadEvents {
         Self { modes, place, runs: HashMap::new() }
     }
 
+    /// Everything that is told from now on is news.
+    pub(crate) fn is_present(&mut self) {
+        if self.place == Place::Now {
+            self.place = Place::First;
+        }
+        self.runs.values_mut().for_each(Events::is_present);
+    }
+
     /// True when the record of the run is needed to tell the fact.
     pub(crate) fn needs(&self, entry: &Entry) -> bool {
         !entry.run_id.is_nil() && !self.runs.contains_key(&entry.run_id)

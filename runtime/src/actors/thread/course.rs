@@ -113,7 +113,7 @@ impl ThreadActor {
             environment: Arc::clone(&self.environment),
             thread: ctx.address().downgrade(),
             graph,
-            config: Arc::new(config),
+            config,
             epoch,
             facts: facts.clone(),
             demand: Arc::clone(&self.demand),

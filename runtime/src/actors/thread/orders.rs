@@ -16,7 +16,7 @@ use crate::configuration::{self, Inherited};
 use crate::error::Error;
 use crate::machine::{Effect, Event};
 use crate::messages::{Answer, Describe, Join, MakeThread, Origin, SubmitRun, Subscribe};
-use crate::runs::{Begin, IfNotExists, Listen, Run, RunStatus, StartRun};
+use crate::runs::{Begin, Derived, IfNotExists, Listen, Run, RunStatus, StartRun};
 use crate::storage::Change;
 use crate::stream::{BATCHES, SubscriberId, Subscription};
 use crate::threads::{IfExists, Thread, ThreadStatus};
@@ -214,6 +214,7 @@ impl ThreadActor {
             created_at,
             updated_at: now,
             attempt: 0,
+            derived: Derived::default(),
         }
     }
 

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::error::{Result, corrupt};
 use super::json;
 use super::shared;
-use crate::runs::{CancelAction, Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus, StreamMode};
+use crate::runs::{CancelAction, Derived, Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus, StreamMode};
 use crate::storage::RunMark;
 
 /// The column `asked`: what differs from run to run.
@@ -203,6 +203,7 @@ fn read(db: &Connection, row: &Row<'_>, thread_id: Uuid) -> Result<Run> {
         created_at: Timestamp(row.get(2)?),
         updated_at: Timestamp(row.get(3)?),
         attempt: row.get(4)?,
+        derived: Derived::default(),
     })
 }
 

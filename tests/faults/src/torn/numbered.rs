@@ -73,6 +73,7 @@ fn run(number: usize) -> Run {
         created_at: Timestamp(0),
         updated_at: Timestamp(0),
         attempt: 1,
+        derived: eddyline_runtime::Derived::default(),
     }
 }
 

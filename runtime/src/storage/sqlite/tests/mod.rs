@@ -21,7 +21,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{OpenError, SqliteStorage, backup, schema};
-use crate::runs::{Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus, StreamMode};
+use crate::runs::{Derived, Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus, StreamMode};
 use crate::storage::{Change, Error, Storage, Transaction, conformance};
 use crate::threads::Thread;
 
@@ -100,6 +100,7 @@ fn run(id: u128) -> Run {
         created_at: Timestamp(1),
         updated_at: Timestamp(2),
         attempt: 3,
+        derived: Derived::default(),
     }
 }
 
