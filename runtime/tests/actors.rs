@@ -3,7 +3,6 @@
 // This is a test from end to end; the lint's own exception knows only functions marked as tests.
 #![allow(clippy::unwrap_used)]
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use eddyline_engine::fact::Body;
