@@ -101,10 +101,10 @@ async fn stopped(handle: &Handle, world: &World, round: u64) -> u64 {
     let (run, events) = handle.start_run(request).await.unwrap();
     // Any instant: before its first node, in the midst of it, on its way.
     tokio::time::sleep(Duration::from_micros(round.wrapping_mul(2_654_435_761) % 5_000)).await;
-    let action = if round % 2 == 0 { CancelAction::Interrupt } else { CancelAction::Rollback };
+    let action = if round.is_multiple_of(2) { CancelAction::Interrupt } else { CancelAction::Rollback };
     let stop = |wait| CancelRun { thread_id, run_id: run.run_id, action, reason: "enough".to_owned(), wait };
     let asked = world.now();
-    if round % 5 == 0 {
+    if round.is_multiple_of(5) {
         // Said twice: at once, and then to wait for it.
         handle.cancel(stop(false)).await.unwrap();
     }
