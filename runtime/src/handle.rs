@@ -1,6 +1,7 @@
 //! The way in: what a program may ask of a runtime, from any executor or none.
 
 mod assistants;
+mod threads;
 
 use std::sync::Arc;
 
@@ -55,10 +56,10 @@ impl Handle {
     ///
     /// The thread is stored when the answer comes. Fails with [`Error::ThreadExists`].
     pub async fn create_thread(&self, request: CreateThread) -> Result<Thread, Error> {
-        let CreateThread { thread_id, metadata, if_exists } = request;
+        let CreateThread { thread_id, metadata, if_exists, ttl } = request;
         let origin = if thread_id.is_some() { Origin::Stored } else { Origin::New };
         let thread_id = thread_id.unwrap_or_else(|| self.0.environment.ids.ordered());
-        self.order(thread_id, |reply| MakeThread { origin, metadata, if_exists, reply }).await
+        self.order(thread_id, |reply| MakeThread { origin, metadata, ttl, if_exists, reply }).await
     }
 
     /// The thread, as it is stored. Fails with [`Error::ThreadNotFound`].
@@ -225,8 +226,8 @@ impl Handle {
 
     /// Changes what is said about a thread, whatever it does. Fails with [`Error::ThreadNotFound`].
     pub async fn update_thread(&self, request: UpdateThread) -> Result<Thread, Error> {
-        let UpdateThread { thread_id, metadata } = request;
-        self.order(thread_id, |reply| Describe { metadata, reply }).await
+        let UpdateThread { thread_id, metadata, ttl } = request;
+        self.order(thread_id, |reply| Describe { metadata, ttl, reply }).await
     }
 
     /// Has the thread's actor do something; it is woken or made first.

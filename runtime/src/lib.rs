@@ -86,6 +86,7 @@ mod standing;
 mod state;
 pub mod storage;
 mod stream;
+mod sweeper;
 mod system;
 mod temporary;
 mod threads;
@@ -111,4 +112,7 @@ pub use runs::{
 pub use runtime::Runtime;
 pub use state::{CheckpointAddress, ReadHistory, ReadState, ThreadState, UpdateState};
 pub use stream::{Delivery, EVENTS_PER_FACT, Entry, Gap, Subscription};
-pub use threads::{CreateThread, IfExists, Interrupts, Thread, ThreadStatus, UpdateThread};
+pub use threads::{
+    Amount, CreateThread, IfExists, Interrupts, PruneStrategy, PruneThreads, SearchThreads, SortThreads,
+    Thread, ThreadFilter, ThreadPage, ThreadStatus, ThreadTtl, ThreadUsage, Ttl, UpdateThread,
+};

@@ -3,6 +3,8 @@
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use crate::threads::Ttl;
+
 /// How a runtime is laid out.
 ///
 /// ```
@@ -52,6 +54,10 @@ pub struct Options {
     pub item_sweep: Duration,
     /// After how long a thread without runs and listeners goes to sleep. Default: 5 minutes.
     pub thread_sleep: Duration,
+    /// For how long a thread is kept when nothing happens to it and nobody says. Default: for ever.
+    pub thread_ttl: Option<Ttl>,
+    /// How often threads are looked for that were left alone for too long. Default: 5 minutes.
+    pub sweep_interval: Duration,
     /// How long a shutdown waits for runs to reach a commit before it cuts them off. Default: 30 s.
     pub shutdown_grace: Duration,
 }
@@ -77,6 +83,8 @@ impl Default for Options {
             refresh_item_ttl: true,
             item_sweep: Duration::from_mins(5),
             thread_sleep: Duration::from_mins(5),
+            thread_ttl: None,
+            sweep_interval: Duration::from_mins(5),
             shutdown_grace: Duration::from_secs(30),
         }
     }

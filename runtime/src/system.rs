@@ -14,6 +14,7 @@ use crate::items::{self, ItemStore};
 use crate::options::Options;
 use crate::recovery;
 use crate::storage::Storage;
+use crate::sweeper;
 
 /// How long nodes that were cut off may take to notice and drop what they hold; one that blocks may not notice
 /// at all.
@@ -39,6 +40,8 @@ pub(crate) fn run(builder: Builder, up: &mpsc::SyncSender<Result<Up, StartError>
     let (inner, arbiters) = runner.block_on(async { actors(parts) });
     // Beside everything else: whoever starts the runtime does not wait for it.
     pool.spawn(recovery::wake_threads(inner.clone()));
+    let sweep_interval = inner.environment.options.sweep_interval;
+    pool.spawn(sweeper::sweep(inner.clone(), sweep_interval));
     let heard = up.send(Ok(Up { inner, system: System::current() })).is_ok();
     if heard && let Err(error) = runner.run() {
         tracing::error!(%error, "the actor system ended with an error");

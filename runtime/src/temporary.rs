@@ -43,8 +43,8 @@ impl Temporaries {
                 Change::DeleteThread | Change::DeleteRun(_) => {
                     threads.remove(&thread_id);
                 }
-                // It keeps no checkpoints.
-                Change::Commit(_) => {}
+                // It keeps no checkpoints, and begins with none.
+                Change::Commit(_) | Change::KeepLatest | Change::CopyThread { .. } => {}
             }
         }
     }

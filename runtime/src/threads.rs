@@ -2,11 +2,21 @@
 //!
 //! Data only. How a thread lives is the actors' business, how it is stored that of [`storage`](crate::storage).
 
+mod copy;
+mod search;
+mod ttl;
+mod usage;
+
 use eddyline_engine::fact::Failure;
 use eddyline_engine::ids::Timestamp;
 use eddyline_engine::{Interrupt, Object};
 use serde_json::{Map, Value};
 use uuid::Uuid;
+
+pub(crate) use copy::moved;
+pub use search::{SearchThreads, SortThreads, ThreadFilter, ThreadPage};
+pub use ttl::{PruneStrategy, PruneThreads, ThreadTtl, Ttl};
+pub use usage::{Amount, ThreadUsage};
 
 /// A thread, as it stood when it was stored last.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +41,8 @@ pub struct Thread {
     pub error: Option<Failure>,
     /// What its tasks wait for, by task.
     pub interrupts: Interrupts,
+    /// For how long it is kept when nothing happens to it; `None` for ever.
+    pub ttl: Option<ThreadTtl>,
 }
 
 /// Open questions by the task that asks them, in the order of the tasks.
@@ -50,6 +62,7 @@ impl Thread {
             values: None,
             error: None,
             interrupts: Vec::new(),
+            ttl: None,
         }
     }
 }
@@ -69,6 +82,14 @@ pub enum ThreadStatus {
 }
 
 impl ThreadStatus {
+    /// Every one.
+    pub const ALL: [Self; 4] = [Self::Idle, Self::Busy, Self::Interrupted, Self::Error];
+
+    /// The status of a word that clients read.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == name)
+    }
+
     /// The word that clients read.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -89,6 +110,8 @@ pub struct CreateThread {
     pub metadata: Map<String, Value>,
     /// What to do when the id is taken.
     pub if_exists: IfExists,
+    /// For how long to keep it; as long as [`Options::thread_ttl`](crate::Options::thread_ttl) says if there is none.
+    pub ttl: Option<Ttl>,
 }
 
 /// A change of what is said about a thread.
@@ -98,6 +121,8 @@ pub struct UpdateThread {
     pub thread_id: Uuid,
     /// Each entry takes the place of the one that there is, whole.
     pub metadata: Map<String, Value>,
+    /// For how long to keep it from now on, if that changes.
+    pub ttl: Option<Ttl>,
 }
 
 /// What to do when the id of a new thread is taken.

@@ -318,14 +318,14 @@ async fn metadata_is_changed_entry_by_entry_while_a_run_is_under_way() {
     let (run, mut events) = begin(&handle, made.thread_id, "toil").await;
     at_work(&mut events).await;
     let metadata = Map::from_iter([("a".to_owned(), json!({"y": 1})), ("c".to_owned(), json!(null))]);
-    let request = UpdateThread { thread_id: made.thread_id, metadata: metadata.clone() };
+    let request = UpdateThread { thread_id: made.thread_id, metadata: metadata.clone(), ttl: None };
     let thread = handle.update_thread(request).await.unwrap();
     handle.cancel(cancel(&run, CancelAction::Interrupt, true)).await.unwrap();
     let stored = handle.thread(made.thread_id).await.unwrap();
     assert_eq!(stored.metadata, thread.metadata);
     let own: Vec<_> = ["a", "b", "c"].iter().map(|key| stored.metadata[*key].clone()).collect();
     assert_eq!(own, [json!({"y": 1}), json!(2), json!(null)]);
-    let nobody = UpdateThread { thread_id: Uuid::nil(), metadata };
+    let nobody = UpdateThread { thread_id: Uuid::nil(), metadata, ttl: None };
     assert_eq!(handle.update_thread(nobody).await.unwrap_err().code(), "THREAD_NOT_FOUND");
     runtime.shutdown().await;
 }

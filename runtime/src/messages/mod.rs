@@ -22,8 +22,9 @@ pub(crate) use run::{CancelTasks, CutOff, StartAttempt};
 pub(crate) use storage::{After, DrainStorage, Flush, Look, Put};
 pub(crate) use supervisor::{Forward, Origin, Sleepy, StopThreads, ThreadGone, ThreadOrder};
 pub(crate) use thread::{
-    Cancel, Describe, Drain, FallAsleep, ForgetRun, ForgetThread, Join, MakeThread, Resume, ReviseState,
-    RunEnd, RunOver, StoreCommit, Stored, StreamsClosed, SubmitRun, Unheard, Unsealed, WriteFailed,
+    BecomeCopy, Cancel, Describe, Drain, Expire, FallAsleep, ForgetRun, ForgetThread, Join, KeepLatest,
+    MakeThread, Resume, ReviseState, RunEnd, RunOver, StoreCommit, Stored, StreamsClosed, SubmitRun, Unheard,
+    Unsealed, WriteFailed,
 };
 
 /// Where a client waits for an answer. Dropped without one, the client reads [`Error::Lost`].

@@ -16,7 +16,7 @@ use crate::standing::Standing;
 use crate::state::{CheckpointAddress, UpdateState};
 use crate::storage::{Change, Error, Result};
 use crate::stream::Subscription;
-use crate::threads::{IfExists, Thread};
+use crate::threads::{IfExists, Thread, Ttl};
 
 /// Makes the thread; answers when it is stored.
 #[derive(Debug, Message)]
@@ -24,6 +24,7 @@ use crate::threads::{IfExists, Thread};
 pub(crate) struct MakeThread {
     pub(crate) origin: Origin,
     pub(crate) metadata: Map<String, Value>,
+    pub(crate) ttl: Option<Ttl>,
     pub(crate) if_exists: IfExists,
     pub(crate) reply: Reply<Thread>,
 }
@@ -61,6 +62,7 @@ pub(crate) struct ReviseState {
 #[rtype(result = "()")]
 pub(crate) struct Describe {
     pub(crate) metadata: Map<String, Value>,
+    pub(crate) ttl: Option<Ttl>,
     pub(crate) reply: Reply<Thread>,
 }
 
@@ -87,6 +89,28 @@ pub(crate) struct ForgetThread {
     pub(crate) reply: Reply<()>,
 }
 
+/// Makes the thread as a copy of another, as that is stored; answers when it is stored.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct BecomeCopy {
+    pub(crate) source: Uuid,
+    pub(crate) reply: Reply<Thread>,
+}
+
+/// Drops all checkpoints but the newest; answers when they are gone.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct KeepLatest {
+    pub(crate) reply: Reply<()>,
+}
+
+/// Does what the time to live says, if it is over; answers when that is done.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Expire {
+    pub(crate) reply: Reply<()>,
+}
+
 /// Be awake, so that open runs go on; finding them is part of waking.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -95,6 +119,9 @@ pub(crate) struct Resume {
     pub(crate) permit: Option<OwnedSemaphorePermit>,
 }
 
+impl ThreadOrder for BecomeCopy {}
+impl ThreadOrder for Expire {}
+impl ThreadOrder for KeepLatest {}
 impl ThreadOrder for Resume {}
 impl ThreadOrder for Describe {}
 impl ThreadOrder for Cancel {}

@@ -2,7 +2,7 @@
 
 mod assistants;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -16,10 +16,11 @@ use uuid::Uuid;
 use self::assistants::Assistants;
 use super::{
     Change, Error, ItemChange, Read, Readers, Result, Storage, StoredAssistant, StoredThread, Transaction,
+    belongs_to,
 };
 use crate::assistants::{AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run};
-use crate::threads::Thread;
+use crate::threads::{SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadStatus, ThreadUsage, moved};
 
 /// Keeps everything in memory, for as long as it or one of its readers lives.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +34,8 @@ struct Tables {
     threads: HashMap<Uuid, Rows>,
     items: Shelf,
     assistants: Assistants,
+    /// How many threads there ever were.
+    made: u64,
 }
 
 /// What is stored of one thread.
@@ -40,20 +43,22 @@ struct Tables {
 struct Rows {
     thread: Option<Thread>,
     epoch: u64,
+    /// Which of all threads it is, in the order in which they came.
+    number: u64,
     /// By id, which sorts by creation.
     runs: BTreeMap<Uuid, Run>,
     levels: HashMap<Key, Level>,
 }
 
 /// What is stored of one graph level.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Level {
     checkpoints: BTreeMap<Uuid, Row>,
     /// By the checkpoint on which they hang, then by task and index.
     writes: HashMap<Uuid, BTreeMap<(Uuid, i32), PendingWrite>>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct Row {
     checkpoint: Arc<Checkpoint>,
     metadata: Metadata,
@@ -65,6 +70,37 @@ impl Read for MemoryStorage {
         let tables = self.tables();
         let rows = tables.threads.get(&thread_id);
         Ok(rows.and_then(|rows| Some(StoredThread { thread: rows.thread.clone()?, epoch: rows.epoch })))
+    }
+
+    fn search_threads(&mut self, request: &SearchThreads) -> Result<ThreadPage> {
+        let tables = self.tables();
+        let SearchThreads { filter, sort_by, descending, limit, offset } = request;
+        let mut found: Vec<(&Thread, u64)> = tables.found(filter).collect();
+        found.sort_by(|(one, first), (other, second)| {
+            let ordering = sort_by.compare(one, other).then(first.cmp(second));
+            if *descending { ordering.reverse() } else { ordering }
+        });
+        let more = found.len() > offset.saturating_add(*limit);
+        let page = found.into_iter().skip(*offset).take(*limit);
+        Ok(ThreadPage { threads: page.map(|(thread, _)| thread.clone()).collect(), more })
+    }
+
+    fn count_threads(&mut self, filter: &ThreadFilter) -> Result<usize> {
+        Ok(self.tables().found(filter).count())
+    }
+
+    fn expired_threads(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Uuid>> {
+        let tables = self.tables();
+        let threads = tables.threads.values().filter_map(|rows| rows.thread.as_ref());
+        let idle = threads.filter(|thread| thread.status != ThreadStatus::Busy);
+        let expired = idle.filter_map(|thread| Some((thread.expires_at()?, thread.thread_id)));
+        let mut expired: Vec<_> = expired.filter(|(time, _)| *time <= now).collect();
+        expired.sort_unstable();
+        Ok(expired.into_iter().take(limit).map(|(_, thread_id)| thread_id).collect())
+    }
+
+    fn usage(&mut self, thread_id: Uuid) -> Result<Option<ThreadUsage>> {
+        Ok(self.tables().threads.get(&thread_id).map(Rows::usage))
     }
 
     fn run(&mut self, thread_id: Uuid, run_id: Uuid) -> Result<Option<Run>> {
@@ -185,6 +221,12 @@ impl MemoryStorage {
 }
 
 impl Tables {
+    /// The threads that a filter means, with their numbers.
+    fn found(&self, filter: &ThreadFilter) -> impl Iterator<Item = (&Thread, u64)> {
+        let threads = self.threads.values().filter_map(|rows| Some((rows.thread.as_ref()?, rows.number)));
+        threads.filter(|(thread, _)| filter.fits(thread))
+    }
+
     /// Keeps all of it: once the epoch is accepted, nothing can fail.
     fn apply(&mut self, transaction: Transaction) -> Result<()> {
         let (thread_id, epoch, changes) = match transaction {
@@ -205,11 +247,21 @@ impl Tables {
             return Err(Error::Fenced { epoch });
         }
         for change in changes {
-            if matches!(change, Change::DeleteThread) {
-                self.threads.remove(&thread_id);
-                continue;
+            match change {
+                Change::DeleteThread => {
+                    self.threads.remove(&thread_id);
+                    continue;
+                }
+                Change::CopyThread { source, now } => {
+                    self.copy(source, thread_id, now);
+                    continue;
+                }
+                _ => {}
             }
-            let rows = self.threads.entry(thread_id).or_default();
+            let rows = self.threads.entry(thread_id).or_insert_with(|| {
+                self.made += 1;
+                Rows { number: self.made, ..Rows::default() }
+            });
             rows.epoch = epoch;
             rows.change(change);
         }
@@ -223,6 +275,21 @@ impl Tables {
             ItemChange::Refresh(place, at) => self.items.refresh(&place, at),
             ItemChange::Sweep(at, limit) => self.items.sweep(at, limit),
         }
+    }
+}
+
+impl Tables {
+    fn copy(&mut self, source: Uuid, thread_id: Uuid, now: Timestamp) {
+        let Some(rows) = self.threads.get(&source) else { return };
+        let Some(thread) = &rows.thread else { return };
+        let thread = thread.copied(thread_id, now);
+        let mut levels = rows.levels.clone();
+        for row in levels.values_mut().flat_map(|level| level.checkpoints.values_mut()) {
+            moved(Arc::make_mut(&mut row.metadata.extra), source, thread_id);
+        }
+        self.made += 1;
+        let copy = Rows { thread: Some(thread), levels, number: self.made, ..Rows::default() };
+        self.threads.insert(thread_id, copy);
     }
 }
 
@@ -243,8 +310,42 @@ impl Rows {
                 self.runs.remove(&run_id);
                 self.levels.values_mut().for_each(|level| level.forget(&run_id.to_string()));
             }
-            Change::DeleteThread => *self = Self::default(),
+            Change::KeepLatest => self.keep_latest(),
+            // Those of the whole table.
+            Change::CopyThread { .. } | Change::DeleteThread => {}
         }
+    }
+
+    fn keep_latest(&mut self) {
+        let root =
+            self.levels.get(&Key::from("")).and_then(|level| level.checkpoints.keys().next_back().copied());
+        let Some(root) = root else { return };
+        for (ns, level) in &mut self.levels {
+            let newest = level.checkpoints.iter().next_back();
+            let kept = newest.filter(|(_, row)| ns.is_empty() || belongs_to(root, &row.metadata.parents));
+            let kept = kept.map(|(id, _)| *id);
+            level.drop_where(|id, _| Some(*id) != kept);
+        }
+    }
+
+    fn usage(&self) -> ThreadUsage {
+        let mut usage = ThreadUsage::default();
+        for level in self.levels.values() {
+            let mut seen = HashSet::new();
+            for Row { checkpoint, .. } in level.checkpoints.values() {
+                // Here its values are all that it holds.
+                usage.checkpoints.add(0);
+                for (name, value) in &checkpoint.values {
+                    if seen.insert((name.clone(), checkpoint.versions.get(name).copied())) {
+                        usage.channels.entry(name.clone()).or_default().add(value.to_string().len());
+                    }
+                }
+            }
+            for write in level.writes.values().flat_map(BTreeMap::values) {
+                usage.writes.add(write.value.to_string().len());
+            }
+        }
+        usage
     }
 }
 
@@ -284,10 +385,12 @@ impl Level {
 
     /// Drops the checkpoints of a run.
     fn forget(&mut self, run_id: &str) {
-        let of_the_run = |_: &Uuid, row: &mut Row| {
-            row.metadata.extra.get("run_id").and_then(Value::as_str) == Some(run_id)
-        };
-        for (id, _) in self.checkpoints.extract_if(.., of_the_run) {
+        self.drop_where(|_, row| row.metadata.extra.get("run_id").and_then(Value::as_str) == Some(run_id));
+    }
+
+    /// Drops checkpoints with the writes that hang on them.
+    fn drop_where(&mut self, goes: impl Fn(&Uuid, &Row) -> bool) {
+        for (id, _) in self.checkpoints.extract_if(.., |id, row| goes(id, row)) {
             self.writes.remove(&id);
         }
     }

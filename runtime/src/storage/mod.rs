@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::assistants::{Assistant, AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run, RunStatus};
-use crate::threads::Thread;
+use crate::threads::{SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadUsage};
 
 pub use eddyline_engine::StorageError as Error;
 pub use memory::MemoryStorage;
@@ -37,6 +37,18 @@ pub type Result<T> = std::result::Result<T, Error>;
 pub trait Read: Send {
     /// The thread and its epoch, if it exists.
     fn thread(&mut self, thread_id: Uuid) -> Result<Option<StoredThread>>;
+
+    /// A page of the threads that a filter means.
+    fn search_threads(&mut self, request: &SearchThreads) -> Result<ThreadPage>;
+
+    /// How many threads a filter means.
+    fn count_threads(&mut self, filter: &ThreadFilter) -> Result<usize>;
+
+    /// At most `limit` threads that expired before `now` and are not busy, those first that did so first.
+    fn expired_threads(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Uuid>>;
+
+    /// How much room a thread takes; `None` when there is no such thread.
+    fn usage(&mut self, thread_id: Uuid) -> Result<Option<ThreadUsage>>;
 
     /// A run of a thread, if it exists.
     fn run(&mut self, thread_id: Uuid, run_id: Uuid) -> Result<Option<Run>>;
@@ -206,6 +218,18 @@ pub enum Change {
     /// The run's record goes, and on every graph level the checkpoints whose metadata has its id as `run_id`,
     /// with the writes that hang on them. What it wrote beside earlier checkpoints stays.
     DeleteRun(Uuid),
+    /// The thread, which is new, becomes a copy of another as that is stored: it has its metadata, values,
+    /// questions, checkpoints and writes, but no runs. What checkpoints say of their thread is said of this one. When
+    /// the other is not there, neither is this one afterwards.
+    CopyThread {
+        /// The other.
+        source: Uuid,
+        /// When the copy is made.
+        now: Timestamp,
+    },
+    /// All checkpoints go but the newest of the root and those that nested graphs made beside it, with the writes
+    /// that hang on them.
+    KeepLatest,
     /// Everything of the thread goes, its epoch included.
     DeleteThread,
 }
@@ -221,4 +245,10 @@ pub enum ItemChange {
     Refresh(Place, Timestamp),
     /// Items go whose time was over then, at most so many.
     Sweep(Timestamp, usize),
+}
+
+/// Whether the newest checkpoint of a nested graph is one of the root's newest moment: it has the root's checkpoint
+/// among its `parents`.
+fn belongs_to(root: Uuid, parents: &[(Key, Uuid)]) -> bool {
+    parents.iter().any(|(ns, id)| ns.is_empty() && *id == root)
 }

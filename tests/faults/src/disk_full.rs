@@ -21,7 +21,7 @@ use crate::sqlite;
 const LITTLE: u64 = 10;
 
 /// Bytes that are left on the disk at least, and twice as many at most.
-const ROOM: u64 = 256 << 10;
+const ROOM: u64 = 384 << 10;
 
 /// Bytes of a run that finds none, and twice as many at most.
 const MUCH: u64 = 1 << 20;

@@ -5,6 +5,7 @@
 //! what is stored.
 
 mod cancel;
+mod copy;
 mod course;
 mod ending;
 mod orders;
@@ -12,6 +13,7 @@ mod over;
 mod recovery;
 mod rest;
 mod revise;
+mod ttl;
 
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;

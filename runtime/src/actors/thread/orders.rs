@@ -25,7 +25,7 @@ impl Handler<MakeThread> for ThreadActor {
     type Result = ();
 
     fn handle(&mut self, order: MakeThread, ctx: &mut Self::Context) {
-        let MakeThread { metadata, if_exists, reply, .. } = order;
+        let MakeThread { metadata, ttl, if_exists, reply, .. } = order;
         self.seen += 1;
         let (changes, thread) = match (&self.head, if_exists) {
             (Some(_), IfExists::Raise) => {
@@ -34,7 +34,8 @@ impl Handler<MakeThread> for ThreadActor {
             // Nothing changes; the empty transaction is answered when the thread itself is stored.
             (Some(thread), IfExists::DoNothing) => (Vec::new(), thread.clone()),
             (None, _) => {
-                let thread = Thread::new(self.thread_id, metadata, self.environment.now());
+                let mut thread = self.new_thread(metadata);
+                thread.keep_for(ttl, thread.created_at);
                 (vec![Change::PutThread(thread.clone())], thread)
             }
         };
@@ -48,12 +49,13 @@ impl Handler<MakeThread> for ThreadActor {
 impl Handler<Describe> for ThreadActor {
     type Result = ();
 
-    fn handle(&mut self, Describe { metadata, reply }: Describe, ctx: &mut Self::Context) {
+    fn handle(&mut self, Describe { metadata, ttl, reply }: Describe, ctx: &mut Self::Context) {
         self.seen += 1;
         let now = self.environment.now();
         if let Some(thread) = &mut self.head {
             thread.metadata.extend(metadata);
             thread.updated_at = now;
+            thread.keep_for(ttl, now);
             let thread = thread.clone();
             let changes = vec![Change::PutThread(thread.clone())];
             let answer = Self::answer_or_end(ctx, move |result| reply.send(answered(result, thread)));
@@ -175,7 +177,7 @@ impl ThreadActor {
         let now = self.environment.now();
         let metadata = || configuration::new_thread_metadata(request, assistant);
         let is_new = self.head.is_none();
-        let mut thread = self.head.clone().unwrap_or_else(|| Thread::new(self.thread_id, metadata(), now));
+        let mut thread = self.head.clone().unwrap_or_else(|| self.new_thread(metadata()));
         if thread.status != ThreadStatus::Busy {
             configuration::mark_thread(&mut thread, request, assistant);
             thread.status = ThreadStatus::Busy;

@@ -11,10 +11,13 @@ mod assistants;
 mod backup;
 mod checkpointer;
 mod commits;
+mod copy;
 mod error;
+mod filter;
 mod heads;
 mod items;
 mod json;
+mod keys;
 mod load;
 mod lock;
 mod names;
@@ -22,12 +25,16 @@ mod namespaces;
 mod prune;
 mod runs;
 mod schema;
+mod search;
 mod session;
 mod shared;
 mod state;
+mod terms;
 #[cfg(test)]
 mod tests;
+mod thread_order;
 mod threads;
+mod usage;
 mod values;
 mod writes;
 
@@ -181,6 +188,15 @@ impl SqliteStorage {
                 }
                 continue;
             }
+            if let Change::CopyThread { source, now } = change {
+                let Some((from, _)) = threads::find(db, *source)? else { continue };
+                let Some(stored) = threads::at(db, names, from)? else { continue };
+                let thread = threads::create(db, thread_id, epoch)?;
+                key = Some(thread);
+                let record = stored.thread.copied(thread_id, *now);
+                copy::thread(Commits { db, names, heads, thread }, (from, *source), &record)?;
+                continue;
+            }
             let thread = match key {
                 Some(key) => key,
                 None => *key.insert(threads::create(db, thread_id, epoch)?),
@@ -198,7 +214,11 @@ impl SqliteStorage {
                     prune::run(db, thread, *run_id)?;
                     heads.forget(thread);
                 }
-                Change::DeleteThread => {}
+                Change::KeepLatest => {
+                    prune::all_but_latest(db, thread)?;
+                    heads.forget(thread);
+                }
+                Change::CopyThread { .. } | Change::DeleteThread => {}
             }
         }
         Ok(())

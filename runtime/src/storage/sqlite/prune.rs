@@ -11,11 +11,14 @@ use uuid::Uuid;
 use super::error::Result;
 use super::runs;
 use super::state::State;
+use super::terms;
 use super::threads;
 use super::values::bases;
+use crate::storage::belongs_to;
 
 /// Drops a thread and everything of it.
 pub(super) fn thread(db: &Connection, key: i64) -> Result<()> {
+    terms::delete(db, key)?;
     for sql in [
         "DELETE FROM commits WHERE thread = ?1",
         "DELETE FROM runs WHERE thread = ?1",
@@ -30,8 +33,17 @@ pub(super) fn thread(db: &Connection, key: i64) -> Result<()> {
 /// Drops the record of a run, its checkpoints, and the writes that hang on them.
 pub(super) fn run(db: &Connection, key: i64, run_id: Uuid) -> Result<()> {
     runs::delete(db, key, run_id)?;
-    let rows = made_by(db, key, run_id)?;
-    for row in &rows {
+    checkpoints(db, key, &made_by(db, key, run_id)?)
+}
+
+/// Drops all checkpoints but the newest of the root and those that nested graphs made beside it.
+pub(super) fn all_but_latest(db: &Connection, key: i64) -> Result<()> {
+    checkpoints(db, key, &superseded(db, key)?)
+}
+
+/// Drops the checkpoints of these rows, and the writes that hang on them.
+fn checkpoints(db: &Connection, key: i64, rows: &[i64]) -> Result<()> {
+    for row in rows {
         unhang(db, *row)?;
     }
     // Writes beside earlier checkpoints stay where they are; `hung` of a row that goes was emptied above.
@@ -39,10 +51,43 @@ pub(super) fn run(db: &Connection, key: i64, run_id: Uuid) -> Result<()> {
                    run = NULL, shared = NULL,
                    state = NULL, writes = CASE WHEN hung > 0 THEN writes END
                WHERE row = ?1";
-    for row in &rows {
+    for row in rows {
         db.prepare_cached(sql)?.execute([row])?;
     }
-    sweep(db, key, &rows)
+    sweep(db, key, rows)
+}
+
+/// The rows of all checkpoints but the latest, in order.
+fn superseded(db: &Connection, key: i64) -> Result<Vec<i64>> {
+    let mut find = db.prepare_cached(
+        "SELECT row, ns, id, state FROM commits WHERE thread = ?1 AND made IS NOT NULL ORDER BY ns, id DESC",
+    )?;
+    let mut found = find.query([key])?;
+    let (mut rows, mut root, mut level) = (Vec::new(), None, None);
+    while let Some(row) = found.next()? {
+        let (number, ns, id) = (row.get(0)?, row.get::<_, String>(1)?, Uuid::from_bytes(row.get(2)?));
+        let newest = level.as_ref() != Some(&ns);
+        let stays = match root {
+            _ if !newest => false,
+            None if ns.is_empty() => {
+                root = Some(id);
+                true
+            }
+            // The root's level comes first: a thread without it keeps what there is.
+            None => return Ok(Vec::new()),
+            Some(root) => {
+                let state: State =
+                    serde_json::from_str(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?;
+                belongs_to(root, &state.parents)
+            }
+        };
+        level = Some(ns);
+        if !stays {
+            rows.push(number);
+        }
+    }
+    rows.sort_unstable();
+    Ok(rows)
 }
 
 /// The rows of a run's checkpoints, on all levels.

@@ -10,6 +10,7 @@
 //!  vectors   what items are about, for those that are indexed
 //!  assistants, assistant_versions
 //!            which version each assistant is now, and one row for each version
+//!  terms     what the metadata of threads says, one row for each part of it
 //! ```
 //!
 //! Rows of `commits` never change what they say of values, so later rows point at earlier ones.
@@ -18,12 +19,14 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
+use rusqlite::types::Type;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
-use super::error::OpenError;
+use super::error::{Fault, OpenError};
+use super::terms;
 
 /// Each brings the schema from the version that is its place in the list to the next.
-const MIGRATIONS: &[&str] = &[
+pub(super) const MIGRATIONS: &[&str] = &[
     "
 CREATE TABLE threads (
     key INTEGER PRIMARY KEY,
@@ -141,7 +144,29 @@ CREATE TABLE assistant_versions (
     PRIMARY KEY (assistant, version)
 ) WITHOUT ROWID;
 ",
+    SEARCH,
+    EXPIRY,
 ];
+
+/// Threads are found by what they say, by how they stand and by time. `terms` is filled from what is stored.
+const SEARCH: &str = "
+ALTER TABLE threads ADD COLUMN state_updated INTEGER;
+UPDATE threads SET state_updated = rest ->> '$.state_updated' WHERE rest IS NOT NULL;
+CREATE INDEX threads_by_status ON threads (status, updated);
+CREATE INDEX threads_by_creation ON threads (created);
+CREATE INDEX threads_by_state ON threads (state_updated);
+CREATE TABLE terms (
+    term BLOB NOT NULL,
+    thread INTEGER NOT NULL,
+    PRIMARY KEY (term, thread)
+) WITHOUT ROWID;
+";
+
+/// Threads that are not kept for ever are found by the time until which they are kept.
+const EXPIRY: &str = "
+ALTER TABLE threads ADD COLUMN expires INTEGER;
+CREATE INDEX threads_expiring ON threads (expires) WHERE expires IS NOT NULL;
+";
 
 /// The newest version that this program knows.
 pub(super) fn version() -> i64 {
@@ -195,6 +220,14 @@ fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "temp_store", "memory")
 }
 
+/// What is stored and does not read, as SQLite would say it.
+fn as_sqlite(fault: Fault) -> rusqlite::Error {
+    match fault {
+        Fault::Sqlite(error) => error,
+        other => rusqlite::Error::FromSqlConversionFailure(0, Type::Text, Box::new(other)),
+    }
+}
+
 /// Takes the steps that are missing, all or none; answers with the version that was found if it is too new,
 /// and with today's otherwise.
 fn migrate(connection: &mut Connection) -> rusqlite::Result<i64> {
@@ -206,6 +239,9 @@ fn migrate(connection: &mut Connection) -> rusqlite::Result<i64> {
     }
     for step in &MIGRATIONS[missing..] {
         transaction.execute_batch(step)?;
+        if *step == SEARCH {
+            terms::fill(&transaction).map_err(as_sqlite)?;
+        }
     }
     transaction.pragma_update(None, "user_version", version())?;
     transaction.commit()?;

@@ -11,10 +11,11 @@ use super::commits::Commits;
 use super::error::{self, Fault};
 use super::heads::Heads;
 use super::names::Names;
-use super::{assistants, items, namespaces, runs, threads};
+use super::{assistants, items, namespaces, runs, search, threads, usage};
 use crate::assistants::{AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run};
 use crate::storage::{Read, Result, StoredAssistant, StoredThread};
+use crate::threads::{SearchThreads, ThreadFilter, ThreadPage, ThreadUsage};
 
 /// How a connection is opened, the first time and after one broke.
 type Open = Box<dyn Fn() -> rusqlite::Result<Connection> + Send>;
@@ -122,6 +123,22 @@ impl Session {
 impl Read for Session {
     fn thread(&mut self, thread_id: Uuid) -> Result<Option<StoredThread>> {
         self.look(|db, names, _| threads::get(db, names, thread_id))
+    }
+
+    fn search_threads(&mut self, request: &SearchThreads) -> Result<ThreadPage> {
+        self.look(|db, names, _| search::page(db, names, request))
+    }
+
+    fn count_threads(&mut self, filter: &ThreadFilter) -> Result<usize> {
+        self.look(|db, names, _| search::count(db, names, filter))
+    }
+
+    fn expired_threads(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Uuid>> {
+        self.look(|db, _, _| threads::expired(db, now, limit))
+    }
+
+    fn usage(&mut self, thread_id: Uuid) -> Result<Option<ThreadUsage>> {
+        self.look_at(thread_id, |commits| usage::of(commits.db, commits.names, commits.thread))
     }
 
     fn run(&mut self, thread_id: Uuid, run_id: Uuid) -> Result<Option<Run>> {

@@ -6,7 +6,7 @@ use eddyline_engine::{Key, Object, Shared};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::error::{Result, corrupt};
@@ -14,14 +14,14 @@ use super::heads::Head;
 use super::json;
 use super::names::Names;
 use super::state::Dictionary;
+use super::terms;
 use super::values::Reader;
 use crate::storage::StoredThread;
-use crate::threads::{Interrupts, Thread, ThreadStatus};
+use crate::threads::{Interrupts, PruneStrategy, Thread, ThreadStatus, ThreadTtl, Ttl};
 
 /// The column `rest`: what nobody looks for.
 #[derive(Serialize, Deserialize)]
 struct Rest<T> {
-    state_updated: i64,
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     config: Map<String, Value>,
     #[serde(default = "none", skip_serializing_if = "Option::is_none")]
@@ -30,6 +30,9 @@ struct Rest<T> {
     error: Option<(Key, Key, bool)>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     interrupts: Interrupts,
+    /// Strategy, minutes, and since when.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ttl: Option<(String, f64, i64)>,
 }
 
 fn none<T>() -> Option<T> {
@@ -55,12 +58,17 @@ pub(super) fn find(db: &Connection, id: Uuid) -> Result<Option<(i64, u64)>> {
     Ok(found.optional()?)
 }
 
-/// The threads whose metadata names the assistant. Looks at every thread: it is asked once in the life of an
-/// assistant, at its end, and an index would be written with every run.
+/// The threads whose metadata names the assistant.
 pub(super) fn of_assistant(db: &Connection, assistant_id: Uuid) -> Result<Vec<Uuid>> {
-    let mut find = db.prepare_cached("SELECT id FROM threads WHERE metadata ->> '$.assistant_id' = ?1")?;
-    let ids = find.query_map([assistant_id.to_string()], |row| row.get(0).map(Uuid::from_bytes))?;
-    Ok(ids.collect::<rusqlite::Result<_>>()?)
+    let named = Map::from_iter([("assistant_id".to_owned(), json!(assistant_id))]);
+    let mut find =
+        db.prepare_cached("SELECT id FROM threads WHERE key IN (SELECT thread FROM terms WHERE term = ?1)")?;
+    let mut found = Vec::new();
+    for term in terms::wanted(&named).terms {
+        let ids = find.query_map([term], |row| row.get(0).map(Uuid::from_bytes))?;
+        found.extend(ids.collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    Ok(found)
 }
 
 /// A row for the epoch alone.
@@ -75,7 +83,7 @@ pub(super) fn set_epoch(db: &Connection, key: i64, epoch: u64) -> Result<()> {
     Ok(())
 }
 
-/// Stores the record; `head` is the newest checkpoint of its root.
+/// Stores the record, and by what it is found; `head` is the newest checkpoint of its root.
 pub(super) fn put(
     db: &Connection,
     names: &mut Names,
@@ -85,24 +93,52 @@ pub(super) fn put(
 ) -> Result<()> {
     let values = thread.values.as_ref().map(|values| places(db, names, values, head)).transpose()?;
     let error = thread.error.clone().map(|error| (error.class, error.message, error.visible));
-    let rest = Rest {
-        state_updated: thread.state_updated_at.0,
-        config: thread.config.clone(),
-        values,
-        error,
-        interrupts: thread.interrupts.clone(),
+    let ttl =
+        thread.ttl.map(|ThreadTtl { ttl, since }| (ttl.strategy.as_str().to_owned(), ttl.minutes, since.0));
+    let (config, interrupts) = (thread.config.clone(), thread.interrupts.clone());
+    let rest = Rest { config, values, error, interrupts, ttl };
+    let mut update =
+        db.prepare_cached("UPDATE threads SET updated = ?2, status = ?3, rest = ?4 WHERE key = ?1")?;
+    update.execute(params![key, thread.updated_at.0, thread.status.as_str(), json::text(&rest)?])?;
+    put_lasting(db, key, thread)
+}
+
+/// What seldom changes of a row.
+struct Lasting {
+    metadata: Option<String>,
+    created: Option<i64>,
+    state_updated: Option<i64>,
+    expires: Option<i64>,
+}
+
+/// Stores what seldom changes, if it does: the database writes to an index whenever its column is set, and be it to
+/// what it was.
+fn put_lasting(db: &Connection, key: i64, thread: &Thread) -> Result<()> {
+    let now = Lasting {
+        metadata: Some(json::text(&thread.metadata)?),
+        created: Some(thread.created_at.0),
+        state_updated: Some(thread.state_updated_at.0),
+        expires: thread.expires_at().map(|time| time.0),
     };
-    let mut update = db.prepare_cached(
-        "UPDATE threads SET created = ?2, updated = ?3, status = ?4, metadata = ?5, rest = ?6 WHERE key = ?1",
-    )?;
-    update.execute(params![
-        key,
-        thread.created_at.0,
-        thread.updated_at.0,
-        thread.status.as_str(),
-        json::text(&thread.metadata)?,
-        json::text(&rest)?,
-    ])?;
+    let mut find =
+        db.prepare_cached("SELECT metadata, created, state_updated, expires FROM threads WHERE key = ?1")?;
+    let before = find.query_row([key], |row| {
+        let (metadata, created) = (row.get(0)?, row.get(1)?);
+        Ok(Lasting { metadata, created, state_updated: row.get(2)?, expires: row.get(3)? })
+    })?;
+    if before.metadata != now.metadata {
+        terms::put(db, key, before.metadata.as_deref(), &thread.metadata)?;
+        db.prepare_cached("UPDATE threads SET metadata = ?2 WHERE key = ?1")?
+            .execute(params![key, now.metadata])?;
+    }
+    if before.created != now.created {
+        db.prepare_cached("UPDATE threads SET created = ?2 WHERE key = ?1")?
+            .execute(params![key, now.created])?;
+    }
+    if (before.state_updated, before.expires) != (now.state_updated, now.expires) {
+        db.prepare_cached("UPDATE threads SET state_updated = ?2, expires = ?3 WHERE key = ?1")?
+            .execute(params![key, now.state_updated, now.expires])?;
+    }
     Ok(())
 }
 
@@ -124,13 +160,21 @@ fn places(
     Ok(places)
 }
 
-/// The record and the epoch.
-pub(super) fn get(db: &Connection, names: &mut Names, thread_id: Uuid) -> Result<Option<StoredThread>> {
+/// The record and the epoch of the thread of this id.
+pub(super) fn get(db: &Connection, names: &mut Names, id: Uuid) -> Result<Option<StoredThread>> {
+    match find(db, id)? {
+        Some((key, _)) => at(db, names, key),
+        None => Ok(None),
+    }
+}
+
+/// The record and the epoch of the thread of this key.
+pub(super) fn at(db: &Connection, names: &mut Names, key: i64) -> Result<Option<StoredThread>> {
     let mut find = db.prepare_cached(
-        "SELECT created, updated, status, metadata, rest, epoch FROM threads
-         WHERE id = ?1 AND created IS NOT NULL",
+        "SELECT created, updated, status, metadata, rest, epoch, state_updated, id FROM threads
+         WHERE key = ?1 AND created IS NOT NULL",
     )?;
-    let mut rows = find.query([thread_id.as_bytes()])?;
+    let mut rows = find.query([key])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let rest: String = row.get(4)?;
     let rest: Rest<Box<RawValue>> = serde_json::from_str(&rest)?;
@@ -138,16 +182,17 @@ pub(super) fn get(db: &Connection, names: &mut Names, thread_id: Uuid) -> Result
     let metadata: String = row.get(3)?;
     let mut names = Dictionary { db, names };
     let thread = Thread {
-        thread_id,
+        thread_id: Uuid::from_bytes(row.get(7)?),
         created_at: Timestamp(row.get(0)?),
         updated_at: Timestamp(row.get(1)?),
-        state_updated_at: Timestamp(rest.state_updated),
+        state_updated_at: Timestamp(row.get(6)?),
         metadata: serde_json::from_str(&metadata)?,
         status: status_of(&status)?,
         config: rest.config,
         values: rest.values.map(|places| read(&mut names, places)).transpose()?,
         error: rest.error.map(|(class, message, visible)| Failure { class, message, visible }),
         interrupts: rest.interrupts,
+        ttl: rest.ttl.map(ttl_of).transpose()?,
     };
     Ok(Some(StoredThread { thread, epoch: row.get::<_, i64>(5)?.cast_unsigned() }))
 }
@@ -175,9 +220,22 @@ pub(super) fn pointed_at(db: &Connection, key: i64) -> Result<Vec<i64>> {
     Ok(places.filter_map(row).collect())
 }
 
+/// The threads that expired before `now` and are not busy, those first that did so first.
+pub(super) fn expired(db: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Uuid>> {
+    let mut find = db.prepare_cached(
+        "SELECT id FROM threads INDEXED BY threads_expiring
+         WHERE expires <= ?1 AND status <> 'busy' ORDER BY expires LIMIT ?2",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let ids = find.query_map([now.0, limit], |row| row.get(0).map(Uuid::from_bytes))?;
+    Ok(ids.collect::<rusqlite::Result<_>>()?)
+}
+
+fn ttl_of((strategy, minutes, since): (String, f64, i64)) -> Result<ThreadTtl> {
+    let strategy = PruneStrategy::from_name(&strategy).ok_or_else(|| corrupt("no known strategy"))?;
+    Ok(ThreadTtl { ttl: Ttl { strategy, minutes }, since: Timestamp(since) })
+}
+
 fn status_of(word: &str) -> Result<ThreadStatus> {
-    [ThreadStatus::Idle, ThreadStatus::Busy, ThreadStatus::Interrupted, ThreadStatus::Error]
-        .into_iter()
-        .find(|status| status.as_str() == word)
-        .ok_or_else(|| corrupt("a thread of no known status"))
+    ThreadStatus::from_name(word).ok_or_else(|| corrupt("a thread of no known status"))
 }

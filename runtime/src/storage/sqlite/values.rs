@@ -17,7 +17,7 @@ use serde_json::value::RawValue;
 
 use super::error::{Fault, Result, corrupt};
 use super::heads::Slot;
-use super::json::raw;
+use super::json::{self, raw};
 
 /// A value that a row adds.
 #[derive(Debug, Serialize)]
@@ -215,6 +215,22 @@ fn elements(value: Value) -> Result<Vec<Value>> {
         Value::Array(list) => Ok(list),
         _ => Err(corrupt("a version is no list")),
     }
+}
+
+/// The column `added` of a copy; `copy_of` says where the copies of rows are.
+pub(super) fn moved(added: &str, copy_of: impl Fn(i64) -> Result<i64>) -> Result<String> {
+    let added: Vec<AddedText<'_>> = serde_json::from_str(added)?;
+    let moved = added.into_iter().map(|AddedText { channel, base, kept, value }| {
+        let kept = base.map(|_| kept);
+        Ok(Added { channel, base: base.map(&copy_of).transpose()?, kept, value: value.to_owned() })
+    });
+    json::text_around(&moved.collect::<Result<Vec<_>>>()?, 2)
+}
+
+/// The channels that a row adds values of, and how long these are.
+pub(super) fn sizes(added: &str) -> Result<Vec<(i64, usize)>> {
+    let added: Vec<AddedText<'_>> = serde_json::from_str(added)?;
+    Ok(added.into_iter().map(|added| (added.channel, added.value.get().len())).collect())
 }
 
 /// The channels and rows on which the values of a row are based.

@@ -70,6 +70,12 @@ pub(super) fn hanging(db: &Connection, names: &mut Names, row: i64) -> Result<Ve
     Ok(writes)
 }
 
+/// How long the values are that a row's tasks wrote.
+pub(super) fn sizes(text: &str) -> Result<Vec<usize>> {
+    let tasks: Vec<TaskText<'_>> = serde_json::from_str(text)?;
+    Ok(tasks.iter().flat_map(|task| &task.writes).map(|(_, _, value)| value.get().len()).collect())
+}
+
 fn decode(
     db: &Connection,
     names: &mut Names,

@@ -1,5 +1,5 @@
 //! The same orders to a database and to memory: forks, lists that grow, shrink and change, runs that are
-//! deleted, a database that is closed and opened again in between.
+//! deleted, histories of which the latest is kept, a copy, a database that is closed and opened again in between.
 
 use eddyline_engine::message::{Message, Messages};
 
@@ -41,8 +41,17 @@ fn check(seed: u64) {
             "seed {seed}, order {id}"
         );
     }
-    let all = |storage: &mut dyn Storage| storage.read().history(THREAD, &root(), None, 1000).unwrap();
-    assert_eq!(all(&mut sqlite), all(&mut memory), "seed {seed}");
+    let copy = Uuid::from_u128(0x11);
+    for storage in [&mut sqlite as &mut dyn Storage, &mut memory] {
+        let changes = vec![Change::CopyThread { source: THREAD, now: Timestamp(9) }];
+        let order = Transaction::Thread { thread_id: copy, epoch: 0, changes };
+        assert!(storage.write(vec![order])[0].is_ok());
+    }
+    let all =
+        |storage: &mut dyn Storage, thread| storage.read().history(thread, &root(), None, 1000).unwrap();
+    for thread in [THREAD, copy] {
+        assert_eq!(all(&mut sqlite, thread), all(&mut memory, thread), "seed {seed}");
+    }
 }
 
 fn order(random: &mut Random, id: u128, known: &mut Known) -> Vec<Change> {
@@ -50,6 +59,11 @@ fn order(random: &mut Random, id: u128, known: &mut Known) -> Vec<Change> {
         let owner = u128::from(random.below(8));
         known.retain(|id, _| id / 16 != owner);
         return vec![Change::DeleteRun(Uuid::from_u128(owner))];
+    }
+    if random.below(40) == 0 {
+        let newest = known.keys().next_back().copied();
+        known.retain(|id, _| Some(*id) == newest);
+        return vec![Change::KeepLatest];
     }
     let back = usize::try_from(random.below(8).saturating_sub(4)).unwrap();
     let parent = known.values().rev().nth(back).cloned();

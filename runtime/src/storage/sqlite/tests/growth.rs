@@ -65,7 +65,7 @@ fn the_log_does_not_grow_for_ever() {
 
 impl Folder {
     /// Commits of this connection are not synced: only sizes count.
-    fn open_fast(&self) -> SqliteStorage {
+    pub(super) fn open_fast(&self) -> SqliteStorage {
         let storage = SqliteStorage::open_quiet(&self.0).unwrap();
         storage.session.connection().unwrap().pragma_update(None, "synchronous", "off").unwrap();
         storage

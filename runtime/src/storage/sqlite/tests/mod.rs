@@ -3,6 +3,7 @@
 mod differential;
 mod growth;
 mod items;
+mod search;
 
 use std::cell::Cell;
 use std::collections::BTreeMap;

@@ -1,0 +1,43 @@
+//! A thread that begins as a copy of another.
+
+use actix::fut::wrap_future;
+use actix::{ActorFutureExt, AsyncContext, Context, Handler};
+use tokio::sync::oneshot;
+
+use super::ThreadActor;
+use crate::error::Error;
+use crate::messages::{Answer, BecomeCopy, Look};
+use crate::storage::{Change, Error as StorageError};
+
+impl Handler<BecomeCopy> for ThreadActor {
+    type Result = ();
+
+    /// Nothing runs on a thread that is not there yet, so the actor may be deaf until the copy is stored.
+    fn handle(&mut self, BecomeCopy { source, reply }: BecomeCopy, ctx: &mut Self::Context) {
+        self.seen += 1;
+        let thread_id = self.thread_id;
+        if self.head.is_some() {
+            return reply.send(Err(Error::ThreadExists { thread_id }));
+        }
+        let (stored, heard) = oneshot::channel();
+        let answer = Answer::new(move |result| {
+            // Whoever waits for it may have ended meanwhile.
+            let _ = stored.send(result);
+        });
+        self.put(vec![Change::CopyThread { source, now: self.environment.now() }], answer);
+        let (look, record) = Look::new(move |storage| storage.thread(thread_id));
+        self.storage.do_send(look);
+        let lost = || StorageError::Unknown { message: "storage ended before it answered".to_owned() };
+        let copied = async move {
+            heard.await.unwrap_or_else(|_| Err(lost()))?;
+            record.await
+        };
+        ctx.wait(wrap_future::<_, Self>(copied).map(move |copied, thread, ctx: &mut Context<Self>| {
+            let record = copied.map(|stored| stored.map(|stored| stored.thread)).map_err(Error::from);
+            let record = record.and_then(|record| record.ok_or(Error::ThreadNotFound { thread_id: source }));
+            thread.head = record.as_ref().ok().cloned();
+            reply.send(record);
+            thread.settle(ctx);
+        }));
+    }
+}

@@ -1,0 +1,81 @@
+//! Threads in number: those that are looked for, and those that are cleared away; and copies of one.
+
+use uuid::Uuid;
+
+use super::Handle;
+use crate::error::Error;
+use crate::messages::{BecomeCopy, Expire, KeepLatest};
+use crate::threads::{
+    PruneStrategy, PruneThreads, SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadUsage,
+};
+
+/// Threads that are swept before others are looked for.
+const SWEPT: usize = 256;
+
+impl Handle {
+    /// A page of the threads that a filter means, as they are stored.
+    pub async fn search_threads(&self, request: SearchThreads) -> Result<ThreadPage, Error> {
+        self.read(move |storage| storage.search_threads(&request)).await
+    }
+
+    /// How many threads a filter means.
+    pub async fn count_threads(&self, filter: ThreadFilter) -> Result<usize, Error> {
+        self.read(move |storage| storage.count_threads(&filter)).await
+    }
+
+    /// Makes a thread that has everything of another but its runs: metadata, values, questions and the whole
+    /// history. A thread that is busy is copied as it is stored.
+    ///
+    /// The copy is stored when the answer comes. Fails with [`Error::ThreadNotFound`].
+    pub async fn copy_thread(&self, source: Uuid) -> Result<Thread, Error> {
+        let thread_id = self.0.environment.ids.random();
+        self.order(thread_id, |reply| BecomeCopy { source, reply }).await
+    }
+
+    /// Takes away of threads what nobody needs, and says of how many. A thread that is deleted is stopped first; one
+    /// on which something runs or waits keeps its history. Threads that are not there are passed over.
+    pub async fn prune_threads(&self, request: PruneThreads) -> Result<usize, Error> {
+        let PruneThreads { thread_ids, strategy } = request;
+        let mut count = 0;
+        for thread_id in thread_ids {
+            count += usize::from(pruned(match strategy {
+                PruneStrategy::Delete => self.delete_thread(thread_id).await,
+                PruneStrategy::KeepLatest => self.order(thread_id, |reply| KeepLatest { reply }).await,
+            })?);
+        }
+        Ok(count)
+    }
+
+    /// Does with threads that were left alone for too long what their [`Ttl`](crate::Ttl) says, and says with how
+    /// many. The runtime does it by itself every [`Options::sweep_interval`](crate::Options::sweep_interval).
+    pub async fn sweep_threads(&self) -> Result<usize, Error> {
+        let mut count = 0;
+        loop {
+            let now = self.0.environment.now();
+            let expired = self.read(move |storage| storage.expired_threads(now, SWEPT)).await?;
+            let mut swept = 0;
+            for thread_id in &expired {
+                swept += usize::from(pruned(self.order(*thread_id, |reply| Expire { reply }).await)?);
+            }
+            count += swept;
+            if swept == 0 || expired.len() < SWEPT {
+                return Ok(count);
+            }
+        }
+    }
+
+    /// How much room a thread takes in storage. Fails with [`Error::ThreadNotFound`].
+    pub async fn thread_usage(&self, thread_id: Uuid) -> Result<ThreadUsage, Error> {
+        let found = self.read(move |storage| storage.usage(thread_id)).await?;
+        found.ok_or(Error::ThreadNotFound { thread_id })
+    }
+}
+
+/// Whether anything was taken away; a thread that is not there, or busy, stays out of it.
+fn pruned(answer: Result<(), Error>) -> Result<bool, Error> {
+    match answer {
+        Ok(()) => Ok(true),
+        Err(Error::ThreadNotFound { .. } | Error::ThreadBusy { .. }) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
