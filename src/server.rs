@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use actix_rt::System;
-use eddyline_config::Settings;
+use eddyline_config::{Settings, Threads, TtlStrategy};
 use eddyline_engine::Graph;
 use eddyline_engine::model::ChatModel;
 use eddyline_engine::store::Index;
-use eddyline_runtime::{Builder, Handle, Options, Runtime};
+use eddyline_runtime::{Builder, Handle, Options, PruneStrategy, Runtime, Ttl};
 use eddyline_transports::{Http, HttpOptions, Shutdown, Transport};
 use futures_util::future::{LocalBoxFuture, join, join_all};
 
@@ -93,6 +93,14 @@ fn boxed(transport: impl Transport + 'static) -> Serve {
     Box::new(move |runtime, stop| Box::pin(transport.serve(runtime, stop)))
 }
 
+fn thread_ttl(threads: &Threads) -> Option<Ttl> {
+    let strategy = match threads.ttl_strategy {
+        TtlStrategy::Delete => PruneStrategy::Delete,
+        TtlStrategy::KeepLatest => PruneStrategy::KeepLatest,
+    };
+    threads.ttl_minutes.map(|minutes| Ttl { strategy, minutes: minutes.get().into() })
+}
+
 fn http_options(settings: &Settings) -> HttpOptions {
     let http = &settings.http;
     let defaults = HttpOptions::default();
@@ -116,6 +124,8 @@ fn options(settings: &Settings) -> Options {
         item_ttl: settings.store.default_ttl,
         refresh_item_ttl: settings.store.refresh_on_read,
         item_sweep: settings.store.sweep_interval,
+        thread_ttl: thread_ttl(&settings.threads),
+        sweep_interval: settings.threads.sweep_interval,
         ..Options::default()
     }
 }

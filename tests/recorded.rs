@@ -18,8 +18,7 @@ use crate::http::{agent, get, header, read, text};
 use crate::server::Server;
 
 /// Cases that wait, and for what.
-const WAITING: &[(&str, &[&str])] =
-    &[("searching and copying threads", &["threads-crud", "threads-copy-used"]), ("crons", &["crons-crud"])];
+const WAITING: &[(&str, &[&str])] = &[("crons", &["crons-crud"])];
 
 /// The headers that are compared.
 const HEADERS: [&str; 6] = [

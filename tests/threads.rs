@@ -4,6 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 
 use serde_json::{Value, json};
+use ureq::Body;
+use ureq::http::Response;
 
 use crate::http::{ask, detail, empty, get, header, post, read};
 use crate::server::Server;
@@ -42,6 +44,134 @@ fn what_is_said_about_a_thread_changes_and_the_thread_goes() {
     }
     detail(ask(&server, "PATCH", &thread, &[], more), 404);
     detail(ask(&server, "PATCH", "/threads/one", &[], more), 422);
+}
+
+#[test]
+fn threads_are_searched_and_counted() {
+    let server = Server::start();
+    let used = thread(&server);
+    joke(&server, &used, "x");
+    let others: Vec<String> = (0..3).map(|_| thread(&server)).collect();
+    let ids = |answer: Response<Body>| -> Vec<String> {
+        let found = read(answer);
+        found
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|t| format!("/threads/{}", t["thread_id"].as_str().unwrap()))
+            .collect()
+    };
+    let search = |body: Value| post(&server, "/threads/search", &body);
+    let answer = search(json!({"metadata": {"a": 1}, "limit": 3}));
+    assert_eq!((header(&answer, "x-pagination-total"), header(&answer, "x-pagination-next")), ("4", "3"));
+    assert_eq!(ids(answer), [&others[2][..], &others[1][..], &others[0][..]], "the last change comes first");
+    let answer = search(json!({"metadata": {"a": 1}, "limit": 3, "offset": 3}));
+    assert_eq!((header(&answer, "x-pagination-total"), header(&answer, "x-pagination-next")), ("4", ""));
+    assert_eq!(ids(answer), [&used[..]]);
+    assert_eq!(ids(search(json!({"metadata": {"graph_id": "agent"}, "status": "idle"}))), [&used[..]]);
+    assert_eq!(ids(search(json!({"values": {"topic": "x and cats"}}))), [&used[..]]);
+    assert_eq!(ids(search(json!({"status": "busy"}))), [""; 0]);
+    let id = used.rsplit('/').next().unwrap();
+    assert_eq!(ids(search(json!({"ids": [id]}))), [&used[..]]);
+    let shown = json!({"ids": [id], "select": ["status"], "extract": {"topic": "values.topic", "no": "values.no[3]"}});
+    assert_eq!(
+        read(search(shown)),
+        json!([{"status": "idle", "extracted": {"topic": "x and cats", "no": null}}])
+    );
+    let count = |body: Value| read(post(&server, "/threads/count", &body));
+    assert_eq!(count(json!({})), json!(4));
+    assert_eq!(
+        count(json!({"metadata": {"graph_id": "agent"}, "values": {"topic": "x and cats"}})),
+        json!(1)
+    );
+    assert_eq!(count(json!({"status": "error"})), json!(0));
+    detail(search(json!({"ids": ["x"]})), 400);
+    detail(search(json!({"limit": 1001})), 422);
+    detail(search(json!({"extract": {"x": "status"}})), 422);
+    detail(ask(&server, "POST", "/threads/search", &[], r#"{"metadata": {"\ud800": 1}}"#), 422);
+}
+
+#[test]
+fn a_thread_is_copied_and_pruned_and_says_what_it_takes() {
+    let server = Server::start();
+    let thread = thread(&server);
+    joke(&server, &thread, "x");
+    let id = thread.rsplit('/').next().unwrap();
+    let copy = read(ask(&server, "POST", &format!("{thread}/copy"), &[], ""));
+    assert_eq!(copy["metadata"], read(get(&server, &thread))["metadata"]);
+    assert_eq!((&copy["status"], &copy["values"]["topic"]), (&json!("idle"), &json!("x and cats")));
+    let copied = format!("/threads/{}", copy["thread_id"].as_str().unwrap());
+    let missing = "/threads/00000000-0000-0000-0000-000000000001";
+    assert_eq!(detail(ask(&server, "POST", &format!("{missing}/copy"), &[], ""), 409), "Conflict");
+
+    let usage = read(get(&server, &format!("{thread}/storage")));
+    assert_eq!((&usage["thread_id"], &usage["checkpoints"]["count"]), (&json!(id), &json!(4)));
+    assert_eq!(usage["channel_values"]["by_channel"]["joke"]["versions"], 1);
+    detail(get(&server, &format!("{missing}/storage")), 404);
+
+    let prune = |body: Value| post(&server, "/threads/prune", &body);
+    let history = |path: &str| read(post(&server, &format!("{path}/history"), &json!({"limit": 10})));
+    let ids = [id, "00000000-0000-0000-0000-000000000001"];
+    assert_eq!(
+        read(prune(json!({"thread_ids": ids, "strategy": "keep_latest"}))),
+        json!({"pruned_count": 1})
+    );
+    assert_eq!(
+        (history(&thread).as_array().unwrap().len(), history(&copied).as_array().unwrap().len()),
+        (1, 4)
+    );
+    assert_eq!(read(prune(json!({"thread_ids": ids}))), json!({"pruned_count": 1}));
+    detail(get(&server, &thread), 404);
+    assert_eq!(read(prune(json!({"thread_ids": []}))), json!({"pruned_count": 0}));
+    detail(prune(json!({})), 422);
+    detail(prune(json!({"thread_ids": ["x"]})), 422);
+    assert_eq!(history(&copied).as_array().unwrap().len(), 4);
+}
+
+#[test]
+fn a_thread_says_for_how_long_it_is_kept() {
+    let server = Server::start();
+    let thread = read(post(&server, "/threads", &json!({"ttl": {"ttl": 5, "strategy": "keep_latest"}})));
+    let path = format!("/threads/{}", thread["thread_id"].as_str().unwrap());
+    assert_eq!(read(get(&server, &path)).get("ttl"), None);
+    let ttl = read(get(&server, &format!("{path}?include=ttl")))["ttl"].clone();
+    assert_eq!((&ttl["strategy"], &ttl["ttl_minutes"]), (&json!("keep_latest"), &json!(5.0)));
+    let before = ttl["expires_at"].as_str().unwrap();
+    read(ask(&server, "PATCH", &path, &[], r#"{"ttl": 60}"#));
+    let ttl = read(get(&server, &format!("{path}?include=ttl")))["ttl"].clone();
+    assert_eq!((&ttl["strategy"], &ttl["ttl_minutes"]), (&json!("delete"), &json!(60.0)));
+    assert!(ttl["expires_at"].as_str().unwrap() > before);
+    detail(post(&server, "/threads", &json!({"ttl": 0})), 422);
+}
+
+#[test]
+fn a_thread_begins_with_states() {
+    let server = Server::start();
+    let body = json!({"metadata": {"graph_id": "agent"}, "supersteps": [
+        {"updates": [{"values": {"topic": "x"}, "as_node": "__input__"}]},
+        {"updates": [{"values": {"topic": "x and dogs"}, "as_node": "refine_topic"}]},
+    ]});
+    let thread = read(post(&server, "/threads", &body));
+    assert_eq!(
+        (&thread["status"], &thread["values"]),
+        (&json!("interrupted"), &json!({"topic": "x and dogs"}))
+    );
+    let path = format!("/threads/{}", thread["thread_id"].as_str().unwrap());
+    assert_eq!(read(get(&server, &format!("{path}/state")))["next"], json!(["generate_joke"]));
+    let run = json!({"assistant_id": "agent", "input": null});
+    let values = read(post(&server, &format!("{path}/runs/wait"), &run));
+    assert_eq!(values["joke"], "This is a joke about x and dogs");
+
+    let mut again = body.clone();
+    again["thread_id"] = thread["thread_id"].clone();
+    again["if_exists"] = "do_nothing".into();
+    assert_eq!(read(post(&server, "/threads", &again))["values"], values, "it has a state");
+    for wrong in [
+        json!({"supersteps": body["supersteps"]}),
+        json!({"metadata": {"graph_id": "agent"}, "supersteps": [{"updates": [{"values": {}, "as_node": "nobody"}]}]}),
+    ] {
+        assert!(detail(post(&server, "/threads", &wrong), 422).contains("was created, but"));
+    }
 }
 
 #[test]

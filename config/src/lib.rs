@@ -24,4 +24,4 @@ mod typed;
 
 pub use error::Error;
 pub use load::{DEFAULTS, Loader};
-pub use settings::{Http, Log, LogFormat, Runs, Settings, Store, Streams};
+pub use settings::{Http, Log, LogFormat, Runs, Settings, Store, Streams, Threads, TtlStrategy};

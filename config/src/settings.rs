@@ -1,7 +1,7 @@
 //! Settings as the program uses them: complete, in range, and consistent with each other.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -22,6 +22,8 @@ pub struct Settings {
     pub streams: Streams,
     /// The long-term store.
     pub store: Store,
+    /// How long threads are kept.
+    pub threads: Threads,
     /// The log.
     pub log: Log,
 }
@@ -70,6 +72,26 @@ pub struct Store {
     pub sweep_interval: Duration,
 }
 
+/// How long threads are kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Threads {
+    /// How many minutes after its last change a thread goes; `None` if it stays.
+    pub ttl_minutes: Option<NonZeroU32>,
+    /// What goes of it.
+    pub ttl_strategy: TtlStrategy,
+    /// How often threads are looked for that are to go.
+    pub sweep_interval: Duration,
+}
+
+/// What goes of a thread that was left alone for too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TtlStrategy {
+    /// All of it.
+    Delete,
+    /// All checkpoints but the newest.
+    KeepLatest,
+}
+
 /// What is logged, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Log {
@@ -110,6 +132,7 @@ impl TryFrom<typed::Typed> for Settings {
             runs: typed.runs.try_into()?,
             streams: typed.streams.try_into()?,
             store: typed.store.try_into()?,
+            threads: typed.threads.try_into()?,
             log: typed.log.try_into()?,
         })
     }
@@ -169,6 +192,33 @@ impl TryFrom<typed::Store> for Store {
             default_ttl: (default_ttl > 0).then(|| Duration::from_mins(default_ttl)),
             refresh_on_read: given("store.refresh_on_read", typed.refresh_on_read)?,
             sweep_interval: Duration::from_mins(pause),
+        })
+    }
+}
+
+impl TryFrom<typed::Threads> for Threads {
+    type Error = Error;
+
+    fn try_from(typed: typed::Threads) -> Result<Self, Error> {
+        let ttl_strategy = match given("threads.ttl_strategy", typed.ttl_strategy)?.as_str() {
+            "delete" => TtlStrategy::Delete,
+            "keep_latest" => TtlStrategy::KeepLatest,
+            other => return Err(invalid("threads.ttl_strategy", "is `delete` or `keep_latest`", other)),
+        };
+        Ok(Self {
+            ttl_minutes: NonZeroU32::new(number(
+                "threads.ttl_minutes",
+                typed.ttl_minutes,
+                0,
+                u32::MAX.into(),
+            )?),
+            ttl_strategy,
+            sweep_interval: Duration::from_mins(number(
+                "threads.sweep_minutes",
+                typed.sweep_minutes,
+                1,
+                1440,
+            )?),
         })
     }
 }
@@ -271,6 +321,9 @@ mod tests {
         assert_eq!(forgetful.data_dir, None);
         let sweep_interval = Duration::from_mins(5);
         assert_eq!(settings.store, Store { default_ttl: None, refresh_on_read: true, sweep_interval });
+        let threads = settings.threads;
+        assert_eq!((threads.ttl_minutes, threads.ttl_strategy), (None, TtlStrategy::Delete));
+        assert_eq!(threads.sweep_interval, Duration::from_mins(5));
         assert_eq!(settings.log, Log { level: "info,actix_server=warn".into(), format: LogFormat::Text });
     }
 
@@ -300,6 +353,12 @@ mod tests {
         {
             check(key, value, &format!("setting `{key}` lies between {least} and 525600, not `{value}`"));
         }
+        check(
+            "threads.ttl_strategy",
+            "burn",
+            "setting `threads.ttl_strategy` is `delete` or `keep_latest`, not `burn`",
+        );
+        check("threads.sweep_minutes", 0, "setting `threads.sweep_minutes` lies between 1 and 1440, not `0`");
         check("log.format", "xml", "setting `log.format` is `text` or `json`, not `xml`");
     }
 

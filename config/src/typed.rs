@@ -10,6 +10,7 @@ pub(crate) struct Typed {
     pub(crate) runs: Runs,
     pub(crate) streams: Streams,
     pub(crate) store: Store,
+    pub(crate) threads: Threads,
     pub(crate) log: Log,
 }
 
@@ -41,6 +42,14 @@ pub(crate) struct Store {
     pub(crate) default_ttl_minutes: Option<i64>,
     pub(crate) refresh_on_read: Option<bool>,
     pub(crate) sweep_interval_minutes: Option<i64>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Threads {
+    pub(crate) ttl_minutes: Option<i64>,
+    pub(crate) ttl_strategy: Option<String>,
+    pub(crate) sweep_minutes: Option<i64>,
 }
 
 #[derive(Debug, Default, Deserialize)]

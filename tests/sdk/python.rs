@@ -46,6 +46,11 @@ fn threads_and_assistants() {
 }
 
 #[test]
+fn threads_in_number() {
+    check("many_threads.py");
+}
+
+#[test]
 fn the_store() {
     check("store.py");
 }

@@ -1,8 +1,9 @@
 //! Storage that ends with its process: maps.
 
 mod assistants;
+mod threads;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
@@ -16,11 +17,10 @@ use uuid::Uuid;
 use self::assistants::Assistants;
 use super::{
     Change, Error, ItemChange, Read, Readers, Result, Storage, StoredAssistant, StoredThread, Transaction,
-    belongs_to,
 };
 use crate::assistants::{AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run};
-use crate::threads::{SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadStatus, ThreadUsage, moved};
+use crate::threads::{SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadUsage};
 
 /// Keeps everything in memory, for as long as it or one of its readers lives.
 #[derive(Clone, Debug, Default)]
@@ -73,16 +73,7 @@ impl Read for MemoryStorage {
     }
 
     fn search_threads(&mut self, request: &SearchThreads) -> Result<ThreadPage> {
-        let tables = self.tables();
-        let SearchThreads { filter, sort_by, descending, limit, offset } = request;
-        let mut found: Vec<(&Thread, u64)> = tables.found(filter).collect();
-        found.sort_by(|(one, first), (other, second)| {
-            let ordering = sort_by.compare(one, other).then(first.cmp(second));
-            if *descending { ordering.reverse() } else { ordering }
-        });
-        let more = found.len() > offset.saturating_add(*limit);
-        let page = found.into_iter().skip(*offset).take(*limit);
-        Ok(ThreadPage { threads: page.map(|(thread, _)| thread.clone()).collect(), more })
+        Ok(self.tables().search(request))
     }
 
     fn count_threads(&mut self, filter: &ThreadFilter) -> Result<usize> {
@@ -90,13 +81,7 @@ impl Read for MemoryStorage {
     }
 
     fn expired_threads(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Uuid>> {
-        let tables = self.tables();
-        let threads = tables.threads.values().filter_map(|rows| rows.thread.as_ref());
-        let idle = threads.filter(|thread| thread.status != ThreadStatus::Busy);
-        let expired = idle.filter_map(|thread| Some((thread.expires_at()?, thread.thread_id)));
-        let mut expired: Vec<_> = expired.filter(|(time, _)| *time <= now).collect();
-        expired.sort_unstable();
-        Ok(expired.into_iter().take(limit).map(|(_, thread_id)| thread_id).collect())
+        Ok(self.tables().expired(now, limit))
     }
 
     fn usage(&mut self, thread_id: Uuid) -> Result<Option<ThreadUsage>> {
@@ -221,12 +206,6 @@ impl MemoryStorage {
 }
 
 impl Tables {
-    /// The threads that a filter means, with their numbers.
-    fn found(&self, filter: &ThreadFilter) -> impl Iterator<Item = (&Thread, u64)> {
-        let threads = self.threads.values().filter_map(|rows| Some((rows.thread.as_ref()?, rows.number)));
-        threads.filter(|(thread, _)| filter.fits(thread))
-    }
-
     /// Keeps all of it: once the epoch is accepted, nothing can fail.
     fn apply(&mut self, transaction: Transaction) -> Result<()> {
         let (thread_id, epoch, changes) = match transaction {
@@ -278,21 +257,6 @@ impl Tables {
     }
 }
 
-impl Tables {
-    fn copy(&mut self, source: Uuid, thread_id: Uuid, now: Timestamp) {
-        let Some(rows) = self.threads.get(&source) else { return };
-        let Some(thread) = &rows.thread else { return };
-        let thread = thread.copied(thread_id, now);
-        let mut levels = rows.levels.clone();
-        for row in levels.values_mut().flat_map(|level| level.checkpoints.values_mut()) {
-            moved(Arc::make_mut(&mut row.metadata.extra), source, thread_id);
-        }
-        self.made += 1;
-        let copy = Rows { thread: Some(thread), levels, number: self.made, ..Rows::default() };
-        self.threads.insert(thread_id, copy);
-    }
-}
-
 impl Rows {
     fn change(&mut self, change: Change) {
         match change {
@@ -314,38 +278,6 @@ impl Rows {
             // Those of the whole table.
             Change::CopyThread { .. } | Change::DeleteThread => {}
         }
-    }
-
-    fn keep_latest(&mut self) {
-        let root =
-            self.levels.get(&Key::from("")).and_then(|level| level.checkpoints.keys().next_back().copied());
-        let Some(root) = root else { return };
-        for (ns, level) in &mut self.levels {
-            let newest = level.checkpoints.iter().next_back();
-            let kept = newest.filter(|(_, row)| ns.is_empty() || belongs_to(root, &row.metadata.parents));
-            let kept = kept.map(|(id, _)| *id);
-            level.drop_where(|id, _| Some(*id) != kept);
-        }
-    }
-
-    fn usage(&self) -> ThreadUsage {
-        let mut usage = ThreadUsage::default();
-        for level in self.levels.values() {
-            let mut seen = HashSet::new();
-            for Row { checkpoint, .. } in level.checkpoints.values() {
-                // Here its values are all that it holds.
-                usage.checkpoints.add(0);
-                for (name, value) in &checkpoint.values {
-                    if seen.insert((name.clone(), checkpoint.versions.get(name).copied())) {
-                        usage.channels.entry(name.clone()).or_default().add(value.to_string().len());
-                    }
-                }
-            }
-            for write in level.writes.values().flat_map(BTreeMap::values) {
-                usage.writes.add(write.value.to_string().len());
-            }
-        }
-        usage
     }
 }
 

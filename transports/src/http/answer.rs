@@ -48,7 +48,8 @@ fn document(status: StatusCode, value: &impl Serialize) -> HttpResponse {
     }
 }
 
-fn unreadable(error: &dyn std::error::Error) -> Refusal {
+/// What is said when an answer cannot be encoded; why is for the log.
+pub(super) fn unreadable(error: &dyn std::error::Error) -> Refusal {
     tracing::error!(error = %error, "an answer could not be encoded");
     Refusal::new(Reason::Internal, "Internal Server Error")
 }

@@ -38,6 +38,11 @@ pub(super) fn configure(config: &mut ServiceConfig) {
             [get().to(assistants::subgraph)],
         ))
         .service(resource("/threads", [web::post().to(threads::create)]))
+        .service(resource("/threads/search", [web::post().to(threads::search)]))
+        .service(resource("/threads/count", [web::post().to(threads::count)]))
+        .service(resource("/threads/prune", [web::post().to(threads::prune)]))
+        .service(resource("/threads/{thread_id}/copy", [web::post().to(threads::copy)]))
+        .service(resource("/threads/{thread_id}/storage", [get().to(threads::storage)]))
         .service(resource(
             "/threads/{thread_id}",
             [get().to(threads::read), web::patch().to(threads::patch), web::delete().to(threads::delete)],

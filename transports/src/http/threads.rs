@@ -2,23 +2,83 @@
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use eddyline_runtime::UpdateState;
 
 use super::answer::{self, Answer};
-use super::request::{Served, detached, thread_id};
-use crate::wire::{PatchBody, ThreadBody, ThreadJson};
+use super::request::{Served, detached, query, thread_id};
+use crate::wire::{
+    PatchBody, PruneBody, Pruned, Reason, Refusal, Select, ThreadBody, ThreadCount, ThreadJson, ThreadSearch,
+    thread_usage, thread_with,
+};
 
 /// `POST /threads`.
 pub(super) async fn create(served: Data<Served>, payload: Payload) -> Answer {
-    let request = served.body::<ThreadBody>(payload).await?.into_request()?;
+    let (request, supersteps) = served.body::<ThreadBody>(payload).await?.into_request()?;
     let runtime = served.runtime.clone();
     let thread = detached(async move { runtime.create_thread(request).await }).await?;
-    Ok(answer::json(&ThreadJson(&thread)))
+    // One that was there before keeps the state that it has.
+    if supersteps.is_empty() || thread.values.is_some() {
+        return Ok(answer::json(&ThreadJson(&thread)));
+    }
+    let thread_id = thread.thread_id;
+    let update = UpdateState { supersteps, ..UpdateState::new(thread_id, None, None) };
+    let runtime = served.runtime.clone();
+    let updated = detached(async move {
+        runtime.update_state(update).await?;
+        runtime.thread(thread_id).await
+    });
+    let but = |Refusal { detail, .. }| {
+        let problems = "was created, but there were problems updating the state";
+        Refusal::unprocessable(format!("Thread with ID {thread_id} {problems}: {detail}"))
+    };
+    Ok(answer::json(&ThreadJson(&updated.await.map_err(but)?)))
+}
+
+/// `POST /threads/search`.
+pub(super) async fn search(served: Data<Served>, payload: Payload) -> Answer {
+    let (request, show) = served.body::<ThreadSearch>(payload).await?.into_request()?;
+    let found = served.runtime.search_threads(request).await?;
+    let page = show.page(&found).map_err(|error| answer::unreadable(&error))?;
+    answer::page(&page, &Select::default())
+}
+
+/// `POST /threads/count`.
+pub(super) async fn count(served: Data<Served>, payload: Payload) -> Answer {
+    let filter = served.body::<ThreadCount>(payload).await?.into_filter()?;
+    Ok(answer::json(&served.runtime.count_threads(filter).await?))
 }
 
 /// `GET /threads/{thread_id}`.
-pub(super) async fn read(served: Data<Served>, path: Path<String>) -> Answer {
-    let thread = served.runtime.thread(thread_id(&path)?).await?;
-    Ok(answer::json(&ThreadJson(&thread)))
+pub(super) async fn read(served: Data<Served>, path: Path<String>, asked: HttpRequest) -> Answer {
+    let (thread_id, query) = (thread_id(&path)?, query(&asked)?);
+    answer::encoded(thread_with(&served.runtime.thread(thread_id).await?, &query))
+}
+
+/// `POST /threads/prune`.
+pub(super) async fn prune(served: Data<Served>, payload: Payload) -> Answer {
+    let request = served.body::<PruneBody>(payload).await?.into_request()?;
+    let runtime = served.runtime.clone();
+    let count = detached(async move { runtime.prune_threads(request).await }).await?;
+    Ok(answer::json(&Pruned { pruned_count: count }))
+}
+
+/// `POST /threads/{thread_id}/copy`.
+pub(super) async fn copy(served: Data<Served>, path: Path<String>) -> Answer {
+    let source = thread_id(&path)?;
+    let runtime = served.runtime.clone();
+    let copied = detached(async move { runtime.copy_thread(source).await }).await;
+    // What clients of the API know of a thread that is not there, here and nowhere else.
+    let missing = |refusal: Refusal| match refusal.reason {
+        Reason::NotFound => Refusal::new(Reason::Conflict, "Conflict"),
+        _ => refusal,
+    };
+    Ok(answer::json(&ThreadJson(&copied.map_err(missing)?)))
+}
+
+/// `GET /threads/{thread_id}/storage`.
+pub(super) async fn storage(served: Data<Served>, path: Path<String>) -> Answer {
+    let thread_id = thread_id(&path)?;
+    Ok(answer::json(&thread_usage(thread_id, &served.runtime.thread_usage(thread_id).await?)))
 }
 
 /// `PATCH /threads/{thread_id}`: says more about it; a client that does not want to read the outcome gets 204.

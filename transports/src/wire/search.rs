@@ -37,14 +37,21 @@ impl Page {
     pub(super) fn of<T>(self, found: impl Iterator<Item = T>) -> PageOf<T> {
         let mut rest = found.skip(self.offset);
         let items: Vec<T> = rest.by_ref().take(self.limit).collect();
-        let end = self.offset + items.len();
-        let next = rest.next().map(|_| end);
-        PageOf { items, next, total: next.map_or(end, |next| next + 1) }
+        let more = rest.next().is_some();
+        PageOf::new(items, self.offset, more)
+    }
+}
+
+impl<T> PageOf<T> {
+    /// The page that begins at `offset`; `more` when another follows.
+    pub(super) fn new(items: Vec<T>, offset: usize, more: bool) -> Self {
+        let end = offset + items.len();
+        Self { items, next: more.then_some(end), total: end + usize::from(more) }
     }
 }
 
 /// In which direction what was found is sorted.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum SortOrder {
     Asc,

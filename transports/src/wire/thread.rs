@@ -2,6 +2,7 @@
 
 use eddyline_engine::Interrupt;
 use eddyline_engine::fact::Failure;
+use eddyline_engine::update::StateUpdate;
 use eddyline_runtime::{CreateThread, IfExists, Interrupts, Thread, UpdateThread};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
@@ -10,7 +11,8 @@ use uuid::Uuid;
 
 use super::Refusal;
 use super::body::strip_reserved_metadata;
-use super::run_fields::not_built;
+use super::supersteps::{Superstep, supersteps};
+use super::thread_ttl::TtlBody;
 
 /// The body of `POST /threads`.
 #[derive(Debug, Deserialize)]
@@ -18,8 +20,8 @@ pub(crate) struct ThreadBody {
     thread_id: Option<String>,
     metadata: Option<Map<String, Value>>,
     if_exists: Option<Existing>,
-    ttl: Option<Value>,
-    supersteps: Option<Vec<Value>>,
+    ttl: Option<TtlBody>,
+    supersteps: Option<Vec<Superstep>>,
 }
 
 /// The `if_exists` of a body.
@@ -40,18 +42,19 @@ impl From<Existing> for IfExists {
 }
 
 impl ThreadBody {
-    /// The request that the body makes of the runtime.
-    pub(crate) fn into_request(self) -> Result<CreateThread, Refusal> {
-        not_built("ttl", self.ttl.is_some())?;
-        not_built("supersteps", self.supersteps.is_some_and(|steps| !steps.is_empty()))?;
+    /// The request that the body makes of the runtime, and the states with which the thread is to begin.
+    pub(crate) fn into_request(self) -> Result<(CreateThread, Vec<Vec<StateUpdate>>), Refusal> {
+        let supersteps = supersteps(self.supersteps.unwrap_or_default())?;
         let thread_id = self.thread_id.map(|id| id.parse()).transpose();
         let mut metadata = self.metadata.unwrap_or_default();
         strip_reserved_metadata(&mut metadata);
-        Ok(CreateThread {
+        let request = CreateThread {
             thread_id: thread_id.map_err(|_| Refusal::unprocessable("Invalid thread ID: must be a UUID"))?,
             metadata,
             if_exists: self.if_exists.map(IfExists::from).unwrap_or_default(),
-        })
+            ttl: self.ttl.map(TtlBody::into_ttl).transpose()?,
+        };
+        Ok((request, supersteps))
     }
 }
 
@@ -59,16 +62,15 @@ impl ThreadBody {
 #[derive(Debug, Deserialize)]
 pub(crate) struct PatchBody {
     metadata: Option<Map<String, Value>>,
-    ttl: Option<Value>,
+    ttl: Option<TtlBody>,
 }
 
 impl PatchBody {
     /// The change that the body asks for.
     pub(crate) fn into_request(self, thread_id: Uuid) -> Result<UpdateThread, Refusal> {
-        not_built("ttl", self.ttl.is_some())?;
         let mut metadata = self.metadata.unwrap_or_default();
         strip_reserved_metadata(&mut metadata);
-        Ok(UpdateThread { thread_id, metadata })
+        Ok(UpdateThread { thread_id, metadata, ttl: self.ttl.map(TtlBody::into_ttl).transpose()? })
     }
 }
 
@@ -133,7 +135,8 @@ mod tests {
     #[test]
     fn bodies_that_make_no_thread() {
         check(r#"{"thread_id": "x"}"#, "Invalid thread ID: must be a UUID");
-        check(r#"{"supersteps": [{"updates": []}]}"#, "`supersteps` is not supported yet");
+        check(r#"{"supersteps": [{}]}"#, "`supersteps[0]`: missing field `updates`");
+        check(r#"{"ttl": 0}"#, "`ttl`: must be more than 0 minutes");
         check(r#"{"metadata": []}"#, "`metadata`: invalid type: sequence, expected a map");
         check(
             r#"{"if_exists": "maybe"}"#,
@@ -144,7 +147,8 @@ mod tests {
     #[test]
     fn metadata_is_the_clients_own() {
         let body = br#"{"metadata": {"a": 1, "run_id": "r"}, "if_exists": "do_nothing", "supersteps": []}"#;
-        let request = parse::<ThreadBody>(body).unwrap().into_request().unwrap();
+        let (request, supersteps) = parse::<ThreadBody>(body).unwrap().into_request().unwrap();
+        assert!(supersteps.is_empty());
         assert_eq!(Value::from(request.metadata), json!({"a": 1}));
         assert_eq!((request.thread_id, request.if_exists), (None, IfExists::DoNothing));
     }
@@ -154,7 +158,9 @@ mod tests {
         let body = parse::<PatchBody>(br#"{"metadata": {"a": 1, "run_id": "r"}}"#).unwrap();
         let request = body.into_request(Uuid::nil()).unwrap();
         assert_eq!(Value::from(request.metadata), json!({"a": 1}));
-        assert!(parse::<PatchBody>(br#"{"ttl": 5}"#).unwrap().into_request(Uuid::nil()).is_err());
+        assert_eq!(request.ttl, None);
+        let request = parse::<PatchBody>(br#"{"ttl": 5}"#).unwrap().into_request(Uuid::nil()).unwrap();
+        assert_eq!(request.ttl.map(|ttl| ttl.minutes), Some(5.0));
     }
 
     #[test]
