@@ -9,6 +9,10 @@ use clap::{Args, Parser, Subcommand};
 use eddyline::project::{Mode, Modes};
 use eddyline::{Graph, Server, Settings};
 
+#[cfg(all(unix, not(target_env = "musl")))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// A server for agent graphs that speaks the LangGraph API.
 #[derive(Parser)]
 #[command(version, args_conflicts_with_subcommands = true)]

@@ -4,7 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use eddyline_runtime::storage::{
     Change, Error as StorageError, MemoryStorage, Read, Readers, Storage, Transaction,
 };
 use eddyline_runtime::{
-    CreateThread, Delivery, Handle, Options, Run, RunStatus, Runtime, StartRun, Subscription, ThreadStatus,
-    UpdateState,
+    CreateThread, Delivery, Handle, Options, ReadHistory, Run, RunStatus, Runtime, StartRun, Subscription,
+    ThreadStatus, UpdateState,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -59,6 +59,8 @@ struct Plan {
     delay: Duration,
     refuse_commits: AtomicBool,
     refuse_ends: AtomicBool,
+    /// Counts commits down, and refuses the one that finds 1.
+    refuse_one: AtomicI64,
     stored: Mutex<HashSet<Uuid>>,
     /// How the run and its thread stand after each commit that says that a run is over.
     ends: Mutex<Vec<(Option<RunStatus>, Option<ThreadStatus>)>>,
@@ -67,7 +69,10 @@ struct Plan {
 impl Plan {
     fn refuses(&self, transaction: &Transaction) -> bool {
         let refuses = |change: &Change| match change {
-            Change::Commit(_) => self.refuse_commits.load(Ordering::SeqCst),
+            Change::Commit(_) => {
+                self.refuse_one.fetch_sub(1, Ordering::SeqCst) == 1
+                    || self.refuse_commits.load(Ordering::SeqCst)
+            }
             Change::MarkRun(run) => run.status.is_final() && self.refuse_ends.load(Ordering::SeqCst),
             _ => false,
         };
@@ -114,8 +119,12 @@ impl Storage for Faulty {
 
     fn write(&mut self, batch: Vec<Transaction>) -> Vec<Result<(), StorageError>> {
         std::thread::sleep(self.plan.delay);
+        let mut has_refused = false;
         let one = |transaction: Transaction| {
-            if self.plan.refuses(&transaction) {
+            let builds_on = changes(&transaction).iter().any(|change| matches!(change, Change::Commit(_)));
+            // The tests write to one thread.
+            if self.plan.refuses(&transaction) || (has_refused && builds_on) {
+                has_refused = true;
                 return Err(StorageError::Failed { message: "the disk is full".to_owned() });
             }
             self.plan.note(&transaction);
@@ -214,6 +223,27 @@ async fn a_commit_that_fails_fails_the_run() {
     assert_eq!(failure(&bodies(&mut events).await), None);
     let thread = handle.thread(thread_id).await.unwrap();
     assert_eq!(thread.values.unwrap().to_json(), json!({"count": 20}));
+    runtime.shutdown().await;
+}
+
+#[tokio::test]
+async fn nothing_is_built_on_a_commit_that_was_not_stored() {
+    // Slow, so that several commits are on their way when one of them is refused.
+    let slow = Plan { delay: Duration::from_millis(2), refuse_one: AtomicI64::new(7), ..Plan::default() };
+    let (runtime, _) = runtime(slow, Options::default());
+    let handle = runtime.handle();
+    let thread_id = thread(&handle).await;
+    let (run, mut events) = start(&handle, thread_id, Durability::Async).await;
+    assert_eq!(failure(&bodies(&mut events).await), Some("StorageError"));
+    assert_eq!(handle.run(thread_id, run.run_id).await.unwrap().status, RunStatus::Error);
+    let history = handle.history(ReadHistory::new(thread_id, 100)).await.unwrap();
+    assert_eq!(history.len(), 6, "those before it, and none after");
+    let newest = history[0].snapshot.as_ref().unwrap().values.to_json();
+    let thread = handle.thread(thread_id).await.unwrap();
+    assert_eq!((thread.status, thread.values.unwrap().to_json()), (ThreadStatus::Error, newest));
+
+    let (_, mut events) = start(&handle, thread_id, Durability::Async).await;
+    assert_eq!(failure(&bodies(&mut events).await), None, "the next run goes on from there");
     runtime.shutdown().await;
 }
 

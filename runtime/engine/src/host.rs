@@ -46,8 +46,8 @@ pub trait Host: Send + Sync {
 
     /// Stores a commit; the answer comes when it is durable.
     ///
-    /// Commits of one run are stored in the order of the calls. The driver has at most one unanswered
-    /// commit beside the one that it makes.
+    /// Commits of one run are stored in the order of the calls, and when one is not, those after it are not either.
+    /// The driver has a few unanswered commits at most for each graph level.
     fn commit(&self, commit: Commit) -> BoxFuture<'static, Result<(), StorageError>>;
 
     /// The newest checkpoint of `ns` that `which` allows, with its writes.

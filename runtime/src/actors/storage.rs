@@ -2,11 +2,19 @@
 //!
 //! A write is only gathered when it comes. Storage says `Flush` to itself, which it hears once its mailbox has
 //! drained; then everything that has gathered is stored together and each writer gets its own answer.
+//!
+//! Writers who were answered together tend to come back together, a little apart. So a batch that is smaller than the
+//! one before waits for a moment: much shorter than it takes to sync a batch, and long enough to spare another.
+
+use std::time::Duration;
 
 use actix::{Actor, AsyncContext, Context, Handler};
 
-use crate::messages::{Answer, DrainStorage, Flush, Look, Put};
-use crate::storage::{Storage, Transaction};
+use crate::messages::{After, Answer, DrainStorage, Flush, Look, Put};
+use crate::storage::{Lineages, Storage, Transaction};
+
+/// How long a batch waits for those who may still come.
+const MOMENT: Duration = Duration::from_micros(150);
 
 /// Holds the only connection that writes.
 ///
@@ -16,22 +24,37 @@ pub(crate) struct StorageActor {
     batch: Vec<Transaction>,
     answers: Vec<Answer>,
     limit: usize,
+    /// How many were stored together last.
+    last: usize,
+    /// What was refused, so that nothing is built on it.
+    lineages: Lineages,
 }
 
 impl StorageActor {
     /// `limit` transactions are stored together at most.
     pub(crate) fn new(storage: Box<dyn Storage>, limit: usize) -> Self {
-        Self { storage, batch: Vec::new(), answers: Vec::new(), limit: limit.max(1) }
+        Self {
+            storage,
+            batch: Vec::new(),
+            answers: Vec::new(),
+            limit: limit.max(1),
+            last: 0,
+            lineages: Lineages::default(),
+        }
     }
 
     fn flush(&mut self) {
         if self.batch.is_empty() {
             return;
         }
+        self.last = self.batch.len();
         let answers = std::mem::take(&mut self.answers);
-        let results = self.storage.write(std::mem::take(&mut self.batch));
+        let batch = std::mem::take(&mut self.batch);
+        let lineages: Vec<_> = batch.iter().map(Transaction::lineage).collect();
+        let results = self.storage.write(batch);
         // A result that is missing leaves its answer to be dropped, which says that the outcome is unknown.
-        for (answer, result) in answers.into_iter().zip(results) {
+        for ((answer, result), lineage) in answers.into_iter().zip(results).zip(lineages) {
+            self.lineages.note(lineage, &result);
             answer.give(result);
         }
     }
@@ -45,8 +68,11 @@ impl Handler<Put> for StorageActor {
     type Result = ();
 
     fn handle(&mut self, Put { transaction, answer }: Put, ctx: &mut Self::Context) {
+        if let Err(error) = self.lineages.admit(&transaction) {
+            return answer.give(Err(error));
+        }
         if self.batch.is_empty() {
-            ctx.notify(Flush);
+            ctx.notify(Flush::default());
         }
         self.batch.push(transaction);
         self.answers.push(answer);
@@ -59,8 +85,14 @@ impl Handler<Put> for StorageActor {
 impl Handler<Flush> for StorageActor {
     type Result = ();
 
-    fn handle(&mut self, _: Flush, _: &mut Self::Context) {
-        self.flush();
+    fn handle(&mut self, Flush { has_waited }: Flush, ctx: &mut Self::Context) {
+        if has_waited || self.batch.len() >= self.last {
+            return self.flush();
+        }
+        // Nobody else lives on this arbiter.
+        std::thread::sleep(MOMENT);
+        // What came meanwhile stands in the mailbox before it.
+        ctx.notify(Flush { has_waited: true });
     }
 }
 
@@ -80,8 +112,11 @@ impl<T: Send + 'static> Handler<Look<T>> for StorageActor {
     type Result = ();
 
     fn handle(&mut self, look: Look<T>, _: &mut Self::Context) {
-        if self.batch.iter().any(|transaction| look.waits_for(transaction)) {
+        if self.batch.iter().any(|transaction| look.when().waits_for(transaction)) {
             self.flush();
+        }
+        if let After::Thread(thread_id) = look.when() {
+            self.lineages.forget(thread_id);
         }
         look.answer(self.storage.read());
     }

@@ -16,9 +16,12 @@ pub(crate) struct Put {
 }
 
 /// Stores what was gathered. Storage says it to itself.
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Copy, Debug, Default, Message)]
 #[rtype(result = "()")]
-pub(crate) struct Flush;
+pub(crate) struct Flush {
+    /// True when what was gathered has waited for more.
+    pub(crate) has_waited: bool,
+}
 
 /// Answers once everything that was put before is stored.
 #[derive(Debug, Message)]
@@ -35,7 +38,7 @@ type Question<T> = Box<dyn FnOnce(&mut dyn Read) -> Result<T> + Send>;
 pub(crate) enum After {
     /// All of it.
     Everything,
-    /// What changes this thread.
+    /// What changes this thread, which begins with what is found.
     Thread(Uuid),
     /// What changes the checkpoints of this thread.
     Checkpoints(Uuid),
@@ -80,9 +83,9 @@ impl<T: Send + 'static> Look<T> {
         Self { after, ..self }
     }
 
-    /// Whether it has to wait for a transaction.
-    pub(crate) fn waits_for(&self, transaction: &Transaction) -> bool {
-        self.after.waits_for(transaction)
+    /// What has to be stored before.
+    pub(crate) fn when(&self) -> After {
+        self.after
     }
 
     pub(crate) fn fail(self, error: Error) {

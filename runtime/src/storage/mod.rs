@@ -6,6 +6,7 @@
 
 #[cfg(any(test, feature = "test-util"))]
 pub mod conformance;
+mod lineage;
 mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;
@@ -23,6 +24,7 @@ use crate::runs::{ListRuns, Run, RunStatus};
 use crate::threads::{SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadUsage};
 
 pub use eddyline_engine::StorageError as Error;
+pub(crate) use lineage::Lineages;
 pub use memory::MemoryStorage;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{BackupError, OpenError, SqliteStorage, backup};
@@ -115,8 +117,9 @@ pub trait Storage: Send {
     /// Stores transactions in order, and answers each of them in that order.
     ///
     /// What is answered with `Ok` is durable. All changes of one transaction are kept, or none. One that fails
-    /// leaves the others alone, unless the storage itself is broken: then each unanswered one gets
-    /// [`Error::Unknown`].
+    /// leaves those of other threads alone, unless the storage itself is broken: then each unanswered one gets
+    /// [`Error::Unknown`]. Later ones of the same thread and epoch that hold commits fail with it, for they build on
+    /// what is not there.
     ///
     /// A transaction whose epoch is older than that of its thread is refused with [`Error::Fenced`]; a newer
     /// epoch becomes that of the thread.
@@ -173,6 +176,15 @@ pub enum AssistantChange {
     Put(Arc<Assistant>),
     /// The assistant goes with all its versions, if it is there.
     Delete(Uuid),
+}
+
+impl Transaction {
+    /// The thread and the epoch, if it holds commits: later ones of these build on it.
+    pub(crate) fn lineage(&self) -> Option<(Uuid, u64)> {
+        let Self::Thread { thread_id, epoch, changes } = self else { return None };
+        let commits = changes.iter().any(|change| matches!(change, Change::Commit(_)));
+        commits.then_some((*thread_id, *epoch))
+    }
 }
 
 /// How a run stands now. Everything else of its record is as it was.

@@ -1,8 +1,9 @@
-//! When progress is stored: at once, behind the next superstep, or when the run ends.
+//! When progress is stored: at once, behind the next supersteps, or when the run ends.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, FutureExt};
 use uuid::Uuid;
 
 use crate::checkpoint::{Commit, NewCheckpoint, Outcome, PendingWrite};
@@ -11,14 +12,18 @@ use crate::error::RunError;
 use crate::host::{Host, StorageError};
 use crate::value::Key;
 
+/// How many commits of a level may be unanswered: storage takes those that come while it is busy together.
+const IN_FLIGHT: usize = 8;
+
 /// Stores what one graph level commits, as its durability says.
 pub(super) struct Saver {
     host: Arc<dyn Host>,
     ns: Key,
     /// `None` when nothing is kept.
     durability: Option<Durability>,
-    /// A mutex only so that a level may be shared between threads; it is never locked.
-    in_flight: Mutex<Option<BoxFuture<'static, Result<(), StorageError>>>>,
+    /// Commits that are not answered yet, the oldest first. A mutex only so that a level may be shared between
+    /// threads; it is never locked.
+    in_flight: Mutex<VecDeque<BoxFuture<'static, Result<(), StorageError>>>>,
     /// What durability `exit` holds back.
     held: Option<NewCheckpoint>,
     held_writes: Vec<PendingWrite>,
@@ -28,7 +33,7 @@ pub(super) struct Saver {
 
 impl Saver {
     pub(super) fn new(host: Arc<dyn Host>, ns: Key, durability: Option<Durability>) -> Self {
-        let (in_flight, held, held_writes, started_from) = (Mutex::new(None), None, Vec::new(), None);
+        let (in_flight, held, held_writes, started_from) = (Mutex::default(), None, Vec::new(), None);
         Self { host, ns, durability, in_flight, held, held_writes, started_from }
     }
 
@@ -57,11 +62,26 @@ impl Saver {
         if writes.is_none() && checkpoint.is_none() && outcome == Outcome::Continue {
             return Ok(());
         }
-        self.settle().await?;
+        self.make_room().await?;
         let commit = self.host.commit(Commit { ns: self.ns.clone(), writes, checkpoint, outcome });
         match durability {
             Durability::Sync => commit.await?,
-            Durability::Async | Durability::Exit => *self.in_flight() = Some(commit),
+            Durability::Async | Durability::Exit => self.in_flight().push_back(commit),
+        }
+        Ok(())
+    }
+
+    /// Takes in the answers that have come, and waits for the oldest while too many are missing.
+    async fn make_room(&mut self) -> Result<(), RunError> {
+        while let Some(mut oldest) = self.in_flight().pop_front() {
+            match (&mut oldest).now_or_never() {
+                Some(answer) => answer?,
+                None if self.in_flight().len() + 1 < IN_FLIGHT => {
+                    self.in_flight().push_front(oldest);
+                    return Ok(());
+                }
+                None => oldest.await?,
+            }
         }
         Ok(())
     }
@@ -76,16 +96,16 @@ impl Saver {
         }
     }
 
-    fn in_flight(&mut self) -> &mut Option<BoxFuture<'static, Result<(), StorageError>>> {
+    fn in_flight(&mut self) -> &mut VecDeque<BoxFuture<'static, Result<(), StorageError>>> {
         self.in_flight.get_mut().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for the commit under way.
+    /// Waits for the commits under way.
     pub(super) async fn settle(&mut self) -> Result<(), RunError> {
-        match self.in_flight().take() {
-            Some(commit) => Ok(commit.await?),
-            None => Ok(()),
+        while let Some(commit) = self.in_flight().pop_front() {
+            commit.await?;
         }
+        Ok(())
     }
 
     /// Stores what was held back, and waits until everything is stored. `head` is the newest checkpoint.

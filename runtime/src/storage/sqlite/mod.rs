@@ -47,7 +47,7 @@ use self::commits::Commits;
 use self::error::Fault;
 use self::lock::FolderLock;
 use self::session::Session;
-use super::{Change, Error, Read, Readers, Result, Storage, Transaction};
+use super::{Change, Error, Lineages, Read, Readers, Result, Storage, Transaction};
 
 pub use self::backup::{BackupError, backup};
 pub use self::error::OpenError;
@@ -254,12 +254,18 @@ impl Storage for SqliteStorage {
             Err(Broken::Unknown(error)) => batch.iter().map(|_| Err(unknown(&error))).collect(),
             Err(Broken::RolledBack(fault)) if batch.len() == 1 => vec![Err(fault.into())],
             Err(Broken::RolledBack(_)) => {
-                let mut alone = |transaction| match self.together(std::slice::from_ref(transaction)) {
-                    Ok(answers) => answers.into_iter().next().unwrap_or(Ok(())),
-                    Err(Broken::Unknown(error)) => Err(unknown(&error)),
-                    Err(Broken::RolledBack(fault)) => Err(fault.into()),
+                let mut lineages = Lineages::default();
+                let alone = |transaction| {
+                    lineages.admit(transaction)?;
+                    let answer = match self.together(std::slice::from_ref(transaction)) {
+                        Ok(answers) => answers.into_iter().next().unwrap_or(Ok(())),
+                        Err(Broken::Unknown(error)) => Err(unknown(&error)),
+                        Err(Broken::RolledBack(fault)) => Err(fault.into()),
+                    };
+                    lineages.note(transaction.lineage(), &answer);
+                    answer
                 };
-                batch.iter().map(&mut alone).collect()
+                batch.iter().map(alone).collect()
             }
         }
     }

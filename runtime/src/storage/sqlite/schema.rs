@@ -214,7 +214,7 @@ pub(super) fn look(folder: &Path) -> rusqlite::Result<Connection> {
 /// What holds for every connection.
 fn set_up(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(64);
+    connection.set_prepared_statement_cache_capacity(128);
     // Statements are planned once. Else SQLite plans those with `LIMIT ?` again whenever the number is set.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "temp_store", "memory")
