@@ -12,8 +12,29 @@ use super::answer::{Answer, in_words};
 use super::{assistants, meta, run, runs, state, store, thread_stream, threads};
 use crate::wire::Refusal;
 
+/// Paths are tried in this order, so those that clients use most stand first.
 pub(super) fn configure(config: &mut ServiceConfig) {
     config
+        .service(resource("/threads/{thread_id}/runs/stream", [web::post().to(runs::stream_on_thread)]))
+        .service(resource("/runs/stream", [web::post().to(runs::stream)]))
+        .service(resource("/threads/{thread_id}/runs/wait", [web::post().to(runs::wait_on_thread)]))
+        .service(resource("/runs/wait", [web::post().to(runs::wait)]))
+        .service(resource(
+            "/threads/{thread_id}/runs",
+            [web::post().to(runs::create_on_thread), get().to(run::list)],
+        ))
+        .service(resource("/runs", [web::post().to(runs::create)]))
+        .service(resource(
+            "/threads/{thread_id}/runs/{run_id}",
+            [get().to(run::read), web::delete().to(run::delete)],
+        ))
+        .service(resource("/threads/{thread_id}/runs/{run_id}/cancel", [web::post().to(run::cancel)]))
+        .service(resource("/threads/{thread_id}/runs/{run_id}/join", [get().to(run::join)]))
+        .service(resource("/threads/{thread_id}/runs/{run_id}/stream", [get().to(run::stream)]))
+        .service(resource("/runs/batch", [web::post().to(runs::batch)]))
+        .service(resource("/runs/cancel", [web::post().to(runs::cancel)]))
+        .service(resource("/runs/{run_id}/join", [get().to(run::join_alone)]))
+        .service(resource("/runs/{run_id}/stream", [get().to(run::stream_alone)]))
         .service(resource("/", [get().to(meta::ok)]))
         .service(resource("/ok", [get().to(meta::ok)]))
         .service(resource("/info", [get().to(meta::info)]))
@@ -58,26 +79,6 @@ pub(super) fn configure(config: &mut ServiceConfig) {
             "/threads/{thread_id}/history",
             [get().to(state::history), web::post().to(state::search_history)],
         ))
-        .service(resource(
-            "/threads/{thread_id}/runs",
-            [web::post().to(runs::create_on_thread), get().to(run::list)],
-        ))
-        .service(resource("/threads/{thread_id}/runs/stream", [web::post().to(runs::stream_on_thread)]))
-        .service(resource("/threads/{thread_id}/runs/wait", [web::post().to(runs::wait_on_thread)]))
-        .service(resource(
-            "/threads/{thread_id}/runs/{run_id}",
-            [get().to(run::read), web::delete().to(run::delete)],
-        ))
-        .service(resource("/threads/{thread_id}/runs/{run_id}/cancel", [web::post().to(run::cancel)]))
-        .service(resource("/threads/{thread_id}/runs/{run_id}/join", [get().to(run::join)]))
-        .service(resource("/threads/{thread_id}/runs/{run_id}/stream", [get().to(run::stream)]))
-        .service(resource("/runs", [web::post().to(runs::create)]))
-        .service(resource("/runs/stream", [web::post().to(runs::stream)]))
-        .service(resource("/runs/batch", [web::post().to(runs::batch)]))
-        .service(resource("/runs/wait", [web::post().to(runs::wait)]))
-        .service(resource("/runs/cancel", [web::post().to(runs::cancel)]))
-        .service(resource("/runs/{run_id}/join", [get().to(run::join_alone)]))
-        .service(resource("/runs/{run_id}/stream", [get().to(run::stream_alone)]))
         .service(resource(
             "/store/items",
             [web::put().to(store::put), get().to(store::read), web::delete().to(store::delete)],
