@@ -17,6 +17,7 @@ use crate::error::StartError;
 use crate::id_source::{IdSource, RandomIds};
 use crate::node_cache::NodeCache;
 use crate::options::Options;
+use crate::runs::AtWork;
 use crate::runtime::Runtime;
 use crate::storage::{MemoryStorage, Storage};
 use crate::system;
@@ -168,6 +169,7 @@ impl Builder {
             store,
             cache,
             temporaries: Temporaries::default(),
+            at_work: AtWork::default(),
             places,
             node_pool,
             cut_off: AtomicBool::new(false),

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::id_source::IdSource;
 use crate::node_cache::NodeCache;
 use crate::options::Options;
+use crate::runs::AtWork;
 use crate::temporary::Temporaries;
 
 /// Clock, ids, graphs, models, store, cache, the node pool and the numbers to work by.
@@ -28,6 +29,7 @@ pub(crate) struct Environment {
     pub(crate) store: Option<Arc<dyn Store>>,
     pub(crate) cache: NodeCache,
     pub(crate) temporaries: Temporaries,
+    pub(crate) at_work: AtWork,
     /// A permit for each run that may be under way.
     pub(crate) places: Arc<Semaphore>,
     /// Where node futures run.

@@ -141,7 +141,7 @@ impl Handle {
             return Ok(run);
         }
         let found = self.read(move |storage| storage.run(thread_id, run_id)).await?;
-        found.ok_or(Error::RunNotFound { run_id })
+        found.map(|run| self.0.environment.at_work.share(run)).ok_or(Error::RunNotFound { run_id })
     }
 
     /// The run of this id, on whichever thread it is. Fails with [`Error::RunNotFound`].

@@ -2,6 +2,7 @@
 //!
 //! Data only. What a graph sees of a request is worked out in `configuration`.
 
+mod at_work;
 mod cancel;
 mod start;
 mod stream_mode;
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 use crate::configuration;
 
+pub(crate) use at_work::AtWork;
 pub use cancel::{CancelAction, CancelRun, CancelRuns, WhichRuns};
 pub use start::{IfNotExists, OnCompletion, StartRun};
 pub use stream_mode::StreamMode;

@@ -159,7 +159,7 @@ impl ThreadActor {
     pub(super) fn changes_without(&mut self, run_id: Uuid, action: CancelAction) -> Vec<Change> {
         let now = self.environment.now();
         let has_runs = self.queue.has_runs();
-        let queued = self.runs.remove(&run_id).expect("the queue holds runs that were accepted");
+        let queued = self.let_go(run_id).expect("the queue holds runs that were accepted");
         let mut run = queued.run;
         if run.kwargs.temporary {
             self.head = None;

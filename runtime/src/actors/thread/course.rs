@@ -34,7 +34,7 @@ impl ThreadActor {
                 Effect::Launch { run } => self.launch(run, ctx),
                 Effect::Finish { run } => self.finish(run, ctx),
                 Effect::Announce { run } => {
-                    self.runs.remove(&run);
+                    self.let_go(run);
                     self.announce_end(ctx);
                 }
                 Effect::Drain { .. } => self.drain_current(),

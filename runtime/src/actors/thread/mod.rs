@@ -161,6 +161,18 @@ impl ThreadActor {
         self.broker.get_or_insert_with(start).clone()
     }
 
+    /// Takes in a run that the queue holds.
+    fn hold(&mut self, queued: Queued) {
+        self.environment.at_work.add(&queued.run);
+        self.runs.insert(queued.run.run_id, queued);
+    }
+
+    /// Lets go of a run that the queue holds no more.
+    fn let_go(&mut self, run_id: Uuid) -> Option<Queued> {
+        self.environment.at_work.remove(run_id);
+        self.runs.remove(&run_id)
+    }
+
     /// Tells the queue what happened; what follows is for [`apply`](Self::apply).
     fn on(&mut self, event: Event) -> Vec<Effect> {
         self.queue.on(event, self.environment.now())
@@ -215,6 +227,9 @@ impl Actor for ThreadActor {
             current.address.do_send(CutOff);
             // Sent at once if there is room; if there is none, the stream ends with the run.
             drop(current.facts.end(None));
+        }
+        for run_id in self.runs.keys() {
+            self.environment.at_work.remove(*run_id);
         }
         if let Some(broker) = &self.broker {
             broker.do_send(CloseStreams);

@@ -149,7 +149,7 @@ impl ThreadActor {
         let run = self.new_run(run_id, &assistant, &inherited, temporary, *request);
         let listen =
             Listen { thread_id: self.thread_id, run_id: Some(run_id), begin: Begin::Now, tokens: false };
-        self.runs.insert(run_id, Queued { run: run.clone(), graph });
+        self.hold(Queued { run: run.clone(), graph });
         let subscription = self.subscribe(listen, ctx);
         let mut changes = vec![Change::PutThread(thread.clone()), Change::PutRun(run.clone())];
         self.head = Some(thread);

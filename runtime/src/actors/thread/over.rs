@@ -59,7 +59,7 @@ impl ThreadActor {
             None => {}
         }
         let changes = self.final_changes(&over);
-        self.runs.remove(&run_id);
+        self.let_go(run_id);
         if let Some(current) = &mut self.current {
             current.over = Some(over);
         }

@@ -131,7 +131,7 @@ impl ThreadActor {
             let run = queued.run.run_id;
             tracing::info!(thread_id = %self.thread_id, run_id = %run, "takes up a run that was cut off");
             let due = if queued.run.attempt > 0 { Timestamp(0) } else { queued.run.created_at };
-            self.runs.insert(run, queued);
+            self.hold(queued);
             let effects = self.on(Event::Recovered { run, due });
             self.apply(effects, ctx);
         }

@@ -123,7 +123,7 @@ fn work(folder: PathBuf, orders: &Receiver<()>, log: &Log) {
 }
 
 /// `mode` is one of SQLite's words.
-fn bring_home(connection: &Connection, mode: &str) {
+pub(super) fn bring_home(connection: &Connection, mode: &str) {
     // What is not brought home now is brought home next time; a full disk shows in the writer's commits.
     if let Err(error) = connection.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(())) {
         tracing::warn!(%error, mode, "the log of the database is not brought home");

@@ -281,6 +281,15 @@ impl Readers for Folder {
     }
 }
 
+/// Readers may still have the database open, and then nobody brings the log home who closes it.
+impl Drop for SqliteStorage {
+    fn drop(&mut self) {
+        if let (Some(_), Some(connection)) = (self.checkpointer.take(), self.session.connection()) {
+            checkpointer::bring_home(connection, "TRUNCATE");
+        }
+    }
+}
+
 impl fmt::Debug for SqliteStorage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteStorage").field("folder", &self.folder).finish_non_exhaustive()

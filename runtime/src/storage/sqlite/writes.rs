@@ -9,17 +9,23 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use uuid::Uuid;
 
-use super::error::Result;
+use super::error::{Result, corrupt};
 use super::json;
 use super::names::Names;
+
+/// How the path of a task begins that its node's triggers made; the rest is the node.
+const PULLED: &str = "~__pregel_pull, ";
 
 /// The writes of one task: index, channel and value of each.
 #[derive(Serialize)]
 struct Task<'a> {
-    #[serde(rename = "t")]
+    #[serde(rename = "t", with = "uuid::serde::simple")]
     id: Uuid,
-    #[serde(rename = "p")]
-    path: &'a str,
+    /// The node of a task whose path says no more, by number: most are.
+    #[serde(rename = "n", skip_serializing_if = "Option::is_none")]
+    node: Option<i64>,
+    #[serde(rename = "p", skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
     #[serde(rename = "w")]
     writes: Vec<(i32, i64, &'a Shared)>,
 }
@@ -29,8 +35,10 @@ struct Task<'a> {
 struct TaskText<'a> {
     #[serde(rename = "t")]
     id: Uuid,
-    #[serde(rename = "p")]
-    path: Key,
+    #[serde(rename = "n", default)]
+    node: Option<i64>,
+    #[serde(rename = "p", default)]
+    path: Option<Key>,
     #[serde(rename = "w", borrow)]
     writes: Vec<(i32, i64, &'a RawValue)>,
 }
@@ -38,14 +46,30 @@ struct TaskText<'a> {
 /// The text of a row's writes.
 pub(super) fn encode(db: &Connection, names: &mut Names, writes: &[PendingWrite]) -> Result<String> {
     let mut tasks: Vec<Task<'_>> = Vec::new();
+    let mut path: &str = "";
     for write in writes {
         let entry = (write.index, names.number(db, &write.channel)?, &write.value);
         match tasks.last_mut() {
-            Some(last) if last.id == write.task && *last.path == *write.path => last.writes.push(entry),
-            _ => tasks.push(Task { id: write.task, path: &write.path, writes: vec![entry] }),
+            Some(last) if last.id == write.task && *path == *write.path => last.writes.push(entry),
+            _ => {
+                path = &write.path;
+                let pulled = path.strip_prefix(PULLED).map(Key::from);
+                let node = pulled.map(|node| names.number(db, &node)).transpose()?;
+                let path = node.is_none().then_some(path);
+                tasks.push(Task { id: write.task, node, path, writes: vec![entry] });
+            }
         }
     }
     json::text_around(&tasks, 4)
+}
+
+/// The path of a task as it was written.
+fn path(db: &Connection, names: &mut Names, task: &TaskText<'_>) -> Result<Key> {
+    match (&task.path, task.node) {
+        (Some(path), _) => Ok(path.clone()),
+        (None, Some(node)) => Ok(format!("{PULLED}{}", names.name(db, node)?).into()),
+        (None, None) => Err(corrupt("writes of no task")),
+    }
 }
 
 /// The writes that hang on the checkpoint of a row, in order of path, task and index.
@@ -83,7 +107,9 @@ fn decode(
     found: &mut BTreeMap<(Uuid, i32), PendingWrite>,
 ) -> Result<()> {
     let tasks: Vec<TaskText<'_>> = serde_json::from_str(text)?;
-    for TaskText { id: task, path, writes } in tasks {
+    for text in tasks {
+        let path = path(db, names, &text)?;
+        let TaskText { id: task, writes, .. } = text;
         for (index, channel, value) in writes {
             if index >= 0 && found.contains_key(&(task, index)) {
                 continue;
