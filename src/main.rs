@@ -96,7 +96,8 @@ struct Serve {
     /// The settings file, TOML or JSON [default: eddyline.toml, if it is there]
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
-    /// What to log: `error`, `warn`, `info`, `debug` or `trace` [default: info]
+    /// What to log: `error`, `warn`, `info`, `debug` or `trace`, and per module after a comma
+    /// [default: info, and less of the HTTP library]
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<String>,
     /// How to log: `text` for people, `json` for programs [default: text]

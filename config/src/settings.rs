@@ -324,7 +324,10 @@ mod tests {
         let threads = settings.threads;
         assert_eq!((threads.ttl_minutes, threads.ttl_strategy), (None, TtlStrategy::Delete));
         assert_eq!(threads.sweep_interval, Duration::from_mins(5));
-        assert_eq!(settings.log, Log { level: "info,actix_server=warn".into(), format: LogFormat::Text });
+        assert_eq!(
+            settings.log,
+            Log { level: "info,actix_server=warn,actix_http=off".into(), format: LogFormat::Text }
+        );
     }
 
     #[test]

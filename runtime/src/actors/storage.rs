@@ -14,7 +14,7 @@ use crate::messages::{After, Answer, DrainStorage, Flush, Look, Put};
 use crate::storage::{Lineages, Storage, Transaction};
 
 /// How long a batch waits for those who may still come.
-const MOMENT: Duration = Duration::from_micros(150);
+const MOMENT: Duration = Duration::from_micros(300);
 
 /// Holds the only connection that writes.
 ///

@@ -102,12 +102,17 @@ impl From<eddyline_runtime::Error> for Refusal {
             | Error::NoGraph { .. }
             | Error::InvalidUpdate { .. }
             | Error::Store(StoreError::Namespace { .. } | StoreError::Operator { .. }) => Reason::BadRequest,
-            Error::QueueFull { .. } | Error::Stopping => Reason::Unavailable,
+            Error::QueueFull { .. } | Error::Stopping | Error::Storage(_) => Reason::Unavailable,
             _ => Reason::Internal,
         };
-        if reason == Reason::Internal {
+        if reason == Reason::Internal || matches!(error, Error::Storage(_)) {
             // What is wrong inside is for the log; the client learns that something is.
             tracing::error!(code = error.code(), error = ?error, "a request failed");
+        }
+        if let Error::Storage(_) = error {
+            let detail =
+                format!("{}: the server cannot store or read this now; its log says why", error.code());
+            return Self::new(reason, detail);
         }
         Self::new(reason, capitalised(&error.to_string()))
     }

@@ -48,7 +48,9 @@ fn read(stream: &str) -> Vec<Event> {
 }
 
 async fn ours(frames: Vec<Frame>) -> Bytes {
-    to_bytes(EventStream::new(stream::iter(frames), std::future::pending())).await.unwrap()
+    to_bytes(EventStream::new(stream::iter(frames.into_iter().map(Ok)), std::future::pending()))
+        .await
+        .unwrap()
 }
 
 async fn theirs(frames: Vec<Frame>) -> Bytes {

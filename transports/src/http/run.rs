@@ -65,7 +65,8 @@ async fn stream_run(served: &Served, run: Run, asked: &HttpRequest) -> Answer {
     let place = Place::from_last_event_id(last, run.kwargs.resumable)?;
     // A run is told from its beginning, whatever of it is shown.
     let begin = if place == Place::Now { Begin::OldestToPresent } else { Begin::Oldest };
-    let frames = told::frames(Events::from(&run, place, wanted), listen(served, &run, begin).await?);
+    let (events, told) = (Events::from(&run, place, wanted), listen(served, &run, begin).await?);
+    let frames = told::frames(&run, events, told, served.runtime.clone());
     Ok(told::event_stream(&At::thread(&run), leaving.watch(frames), served))
 }
 

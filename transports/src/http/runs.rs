@@ -102,7 +102,8 @@ struct Started {
 impl Started {
     fn stream(self, at: &At, served: &Served) -> HttpResponse {
         let leaving = Leaving::new(&self.run, self.cancel_on_disconnect, served);
-        let frames = told::frames(Events::new(&self.run), self.subscription);
+        let frames =
+            told::frames(&self.run, Events::new(&self.run), self.subscription, served.runtime.clone());
         told::event_stream(at, leaving.watch(frames), served)
     }
 

@@ -3,13 +3,16 @@
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Path};
 use eddyline_engine::fact::Body;
-use eddyline_runtime::{Begin, CheckpointAddress, Delivery, Entry, Handle, Listen, ReadState, Subscription};
+use eddyline_runtime::{
+    Begin, CheckpointAddress, Delivery, Entry, Error, Handle, Listen, ReadState, Subscription,
+};
 use futures_util::{Stream, StreamExt as _, stream};
 use uuid::Uuid;
 
 use super::answer::Answer;
 use super::request::{Served, query, thread_id};
 use super::told;
+use super::waiting::BrokenOff;
 use crate::wire::{Frame, Place, ThreadEvents, ThreadModes, thread_place};
 
 /// `GET /threads/{thread_id}/stream`: it ends when the thread goes, or the server.
@@ -32,10 +35,16 @@ fn frames(
     modes: ThreadModes,
     all: Subscription,
     runtime: Handle,
-) -> impl Stream<Item = Frame> {
-    let told = stream::unfold((events, all, runtime), move |(mut events, mut all, runtime)| async move {
+) -> impl Stream<Item = Result<Frame, BrokenOff>> {
+    let told = stream::unfold((events, all, runtime, false), move |reading| async move {
+        let (mut events, mut all, runtime, is_over) = reading;
         let thread_id = all.thread_id();
-        let frames = match all.next().await? {
+        let Some(delivery) = all.next().await else {
+            // It goes on when the server does; a thread that was deleted is over.
+            let ends = matches!(runtime.thread(thread_id).await, Err(Error::Stopping));
+            return (ends && !is_over).then(|| (vec![Err(BrokenOff)], (events, all, runtime, true)));
+        };
+        let frames = match delivery {
             // What a reader of a whole thread lost, it can read as states and runs.
             Delivery::Gap(_) => Vec::new(),
             Delivery::Present => {
@@ -50,7 +59,7 @@ fn frames(
                 _ => of_run(&mut events, &entry, &runtime, thread_id).await,
             },
         };
-        Some((frames, (events, all, runtime)))
+        Some((frames.into_iter().map(Ok).collect(), (events, all, runtime, is_over)))
     });
     told.flat_map(stream::iter)
 }

@@ -7,13 +7,14 @@ use actix_web::http::header::{
 };
 use bytes::Bytes;
 use eddyline_engine::fact::Body;
-use eddyline_runtime::{Delivery, Error, Run, Subscription};
+use eddyline_runtime::{Delivery, Error, Handle, Run, Subscription};
 use futures_util::{Stream, StreamExt as _, stream};
+use uuid::Uuid;
 
 use super::event_stream::EventStream;
 use super::leaving::Leaving;
 use super::request::Served;
-use super::waiting::Waiting;
+use super::waiting::{BrokenOff, Waiting};
 use crate::wire::{Events, Frame, RunResult, encode, result_of_thread};
 
 /// The path of a run. Clients put their own address before it, and read the run's id off its end.
@@ -37,21 +38,40 @@ impl At {
     }
 }
 
-/// The frames of a run for one reader. Dropping them unsubscribes.
-pub(super) fn frames(events: Events, subscription: Subscription) -> impl Stream<Item = Frame> {
-    let told = stream::unfold(Some((events, subscription)), async |reading| {
-        let (mut events, mut subscription) = reading?;
-        Some(match subscription.next().await? {
-            Delivery::Fact(entry) => (events.of(entry.seq, &entry.fact), Some((events, subscription))),
-            Delivery::Gap(gap) => match events.hole(gap) {
-                None => (Vec::new(), Some((events, subscription))),
-                Some(last) => (vec![last], None),
-            },
-            Delivery::Present => {
-                events.is_present();
-                (Vec::new(), Some((events, subscription)))
-            }
-        })
+/// The frames of a run for one reader; they break off when the server ends before the run does. Dropping them
+/// unsubscribes.
+pub(super) fn frames(
+    run: &Run,
+    events: Events,
+    subscription: Subscription,
+    runtime: Handle,
+) -> impl Stream<Item = Result<Frame, BrokenOff>> + use<> {
+    let ids = (run.thread_id, run.run_id);
+    let told = stream::unfold(Some((events, subscription, false)), move |reading| {
+        let runtime = runtime.clone();
+        async move {
+            let (mut events, mut subscription, ended) = reading?;
+            Some(match subscription.next().await {
+                Some(Delivery::Fact(entry)) => {
+                    if let Some(last) = events.begins_too_late(entry.seq, &entry.fact) {
+                        return Some((vec![Ok(last)], None));
+                    }
+                    let frames = events.of(entry.seq, &entry.fact).into_iter().map(Ok).collect();
+                    let ended = matches!(entry.fact.body, Body::RunEnded { .. });
+                    (frames, Some((events, subscription, ended)))
+                }
+                Some(Delivery::Gap(gap)) => match events.hole(gap) {
+                    None => (Vec::new(), Some((events, subscription, ended))),
+                    Some(last) => (vec![Ok(last)], None),
+                },
+                Some(Delivery::Present) => {
+                    events.is_present();
+                    (Vec::new(), Some((events, subscription, ended)))
+                }
+                None if !ended && goes_on(ids, &runtime).await => (vec![Err(BrokenOff)], None),
+                None => return None,
+            })
+        }
     });
     told.flat_map(stream::iter)
 }
@@ -59,7 +79,7 @@ pub(super) fn frames(events: Events, subscription: Subscription) -> impl Stream<
 /// The events of a run: 200, and headers at once; what goes wrong from here on is told in the stream.
 pub(super) fn event_stream(
     at: &At,
-    frames: impl Stream<Item = Frame> + 'static,
+    frames: impl Stream<Item = Result<Frame, BrokenOff>> + 'static,
     served: &Served,
 ) -> HttpResponse {
     let mut answer = events(frames, served);
@@ -72,7 +92,10 @@ pub(super) fn event_stream(
 }
 
 /// A stream of events that is nowhere else.
-pub(super) fn events(frames: impl Stream<Item = Frame> + 'static, served: &Served) -> HttpResponse {
+pub(super) fn events(
+    frames: impl Stream<Item = Result<Frame, BrokenOff>> + 'static,
+    served: &Served,
+) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header((CACHE_CONTROL, "no-store"))
         // Proxies that gather answers before they pass them on would make an end of streaming.
@@ -96,8 +119,8 @@ pub(super) fn document(
 }
 
 /// True when the run is not over although its stream is: the server ends, and the run goes on with its next start.
-async fn goes_on(run: &Run, runtime: &eddyline_runtime::Handle) -> bool {
-    match runtime.run(run.thread_id, run.run_id).await {
+async fn goes_on((thread_id, run_id): (Uuid, Uuid), runtime: &Handle) -> bool {
+    match runtime.run(thread_id, run_id).await {
         Ok(run) => !run.status.is_final(),
         Err(error) => matches!(error, Error::Stopping),
     }
@@ -118,7 +141,7 @@ pub(super) async fn result(
     mut subscription: Subscription,
     or_else: OrElse,
     mut leaving: Leaving,
-    runtime: eddyline_runtime::Handle,
+    runtime: Handle,
 ) -> Option<Bytes> {
     let mut result = RunResult::of(&run);
     let mut ended = false;
@@ -130,7 +153,7 @@ pub(super) async fn result(
         }
     }
     leaving.told();
-    if !ended && goes_on(&run, &runtime).await {
+    if !ended && goes_on((run.thread_id, run.run_id), &runtime).await {
         return None;
     }
     let told = match (result.told(), or_else) {

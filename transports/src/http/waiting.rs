@@ -24,9 +24,9 @@ pub(super) struct Waiting {
     stop: LocalBoxFuture<'static, ()>,
 }
 
-/// The body breaks off, so that nobody takes what there is of it for a document.
+/// The body breaks off, so that nobody takes what there is of it for the whole.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("there is no answer yet, and there will be none")]
+#[error("the server ends before the answer does")]
 pub(super) struct BrokenOff;
 
 impl Waiting {

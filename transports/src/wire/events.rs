@@ -1,6 +1,6 @@
 //! What the stream of a run says: its facts, folded to the modes that were asked for, as frames.
 
-use eddyline_engine::fact::Fact;
+use eddyline_engine::fact::{Body, Fact};
 use eddyline_engine::project::{Classic, Modes};
 use eddyline_runtime::{EVENTS_PER_FACT, Gap, Run};
 use serde_json::{Value, json};
@@ -18,6 +18,8 @@ pub(crate) struct Events {
     wanted: Wanted,
     /// Only streams that can be taken up again have ids: others would invite clients to try.
     ids: bool,
+    /// True once it was told something.
+    begun: bool,
 }
 
 impl Events {
@@ -32,7 +34,7 @@ impl Events {
         // A mode without a projection is accepted and shows nothing.
         let modes: Modes = asked.iter().filter_map(|mode| mode.as_str().parse().ok()).collect();
         let fold = Classic::new(run.config(), modes, run.kwargs.subgraphs);
-        Self { fold, place, wanted, ids: run.kwargs.resumable }
+        Self { fold, place, wanted, ids: run.kwargs.resumable, begun: false }
     }
 
     /// Gives every frame its id, whether its run can be taken up again or not.
@@ -52,7 +54,7 @@ impl Events {
         let ids = (seq..).take_while(|id| id - seq < EVENTS_PER_FACT);
         // Events beyond the last number share it.
         let ids = ids.chain(std::iter::repeat(seq + EVENTS_PER_FACT - 1));
-        let Self { fold, place, wanted, ids: shows_ids } = self;
+        let Self { fold, place, wanted, ids: shows_ids, .. } = self;
         let events = fold.fold(fact).into_iter().zip(ids).filter(|(_, id)| place.shows(*id));
         let named = events.map(|(event, id)| (event.name(), event, id));
         let frames = named.filter(|(name, ..)| wanted.shows(name)).map(|(name, event, id)| {
@@ -60,6 +62,14 @@ impl Events {
             Frame { id, ..frame(name, &event.data.payload()) }
         });
         frames.collect()
+    }
+
+    /// The last frame for a reader that comes back too late: the oldest fact that is kept, of number `seq`, is not the
+    /// beginning of the run, and lies behind what the reader is owed.
+    pub(crate) fn begins_too_late(&mut self, seq: u64, fact: &Fact) -> Option<Frame> {
+        let is_first = !std::mem::replace(&mut self.begun, true);
+        let is_beginning = matches!(fact.body, Body::RunStarted { .. });
+        (is_first && !is_beginning).then(|| self.hole(Gap { resumes_at: seq })).flatten()
     }
 
     /// The last frame for a reader that missed something for good: clients of these modes cannot go on after

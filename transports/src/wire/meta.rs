@@ -12,7 +12,7 @@ pub(crate) fn info() -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "flags": {
-            "assistants": false,
+            "assistants": true,
             "crons": false,
             "langsmith": false,
         },

@@ -1,5 +1,7 @@
 //! Where a reader of a run's events stands, and which of them it wants to see.
 
+use eddyline_runtime::EVENTS_PER_FACT;
+
 use super::{Query, Refusal};
 
 /// From where on a reader is told the events of a run.
@@ -39,12 +41,15 @@ impl Place {
         }
     }
 
-    /// Whether a reader here is owed something of what came before `id`.
-    pub(super) fn misses(self, id: u64) -> bool {
+    /// Whether a reader here is owed something of what came before the fact whose first number is `seq`.
+    pub(super) fn misses(self, seq: u64) -> bool {
         match self {
             Self::First => true,
             Self::Oldest | Self::Now => false,
-            Self::After(last) => id > last.saturating_add(1),
+            // The fact after that of the event begins at the next whole number of facts.
+            Self::After(last) => {
+                seq > (last / EVENTS_PER_FACT).saturating_add(1).saturating_mul(EVENTS_PER_FACT)
+            }
         }
     }
 }
@@ -94,7 +99,9 @@ mod tests {
     #[test]
     fn what_was_told_is_not_told_again_and_a_hole_is_noticed() {
         assert!(!Place::After(9).shows(9) && Place::After(9).shows(10) && Place::Oldest.shows(0));
-        assert!(!Place::After(9).misses(10) && Place::After(9).misses(11));
+        let fact = EVENTS_PER_FACT;
+        assert!(!Place::After(9).misses(fact) && Place::After(9).misses(2 * fact));
+        assert!(!Place::After(fact).misses(2 * fact), "the first event of a fact");
         assert!(Place::First.misses(1) && !Place::Oldest.misses(1));
     }
 

@@ -15,7 +15,7 @@ use rusqlite::Connection;
 use super::schema;
 
 /// Pages in the log from which on they are brought home: 2 MiB.
-const PAGES: u64 = 256;
+const PAGES: u64 = 512;
 
 /// Pages from which on the writer does it, for its log begins anew only when it finds all of it home: behind a
 /// busy writer the thread always lags a little. It keeps out of the way then, only one can be at it.

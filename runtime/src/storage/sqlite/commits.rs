@@ -150,9 +150,7 @@ impl Commits<'_> {
         for (node, versions) in &checkpoint.seen {
             state.seen.push((names.number(node)?, names.numbered(versions)?));
         }
-        if let Some(updated) = &checkpoint.updated {
-            state.updated = Some(updated.iter().map(|name| names.number(name)).collect::<Result<_>>()?);
-        }
+        state.close_up();
         let (mut added, mut slots) = (Vec::new(), BTreeMap::new());
         for (name, value) in &checkpoint.values {
             let channel = names.number(name)?;
@@ -181,6 +179,9 @@ impl Commits<'_> {
                 },
             );
         }
+        let updated = checkpoint.updated.as_ref();
+        let updated = updated.map(|list| list.iter().map(|name| names.number(name)).collect::<Result<_>>());
+        state.set_updated(updated.transpose()?);
         Ok(NewRow { state, added, slots })
     }
 

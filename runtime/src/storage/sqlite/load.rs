@@ -87,7 +87,8 @@ impl Commits<'_> {
         let mut rows = find.query([number])?;
         let row = rows.next()?.ok_or_else(|| corrupt("a checkpoint is missing"))?;
         let text: String = row.get(5)?;
-        let state: State = serde_json::from_str(&text)?;
+        let mut state: State = serde_json::from_str(&text)?;
+        state.spread()?;
         let run = row.get::<_, Option<[u8; 16]>>(6)?.map(Uuid::from_bytes);
         let told = Told { run, shared: row.get(7)? };
         let extra = shared::text(self.db, told.shared, told.run)?;
@@ -104,7 +105,7 @@ impl Commits<'_> {
         for (node, versions) in &state.seen {
             seen.insert(names.name(*node)?, names.named(versions)?);
         }
-        let updated = state.updated.as_ref();
+        let updated = state.updated();
         let updated = updated.map(|list| list.iter().map(|name| names.name(*name)).collect::<Result<_>>());
         let checkpoint = Checkpoint {
             id: Uuid::from_bytes(row.get(0)?),

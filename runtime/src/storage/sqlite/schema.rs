@@ -195,7 +195,7 @@ pub(super) fn open(folder: &Path) -> Result<Connection, OpenError> {
 pub(super) fn connect(folder: &Path) -> rusqlite::Result<Connection> {
     let connection = Connection::open(folder.join(FILE))?;
     set_up(&connection)?;
-    connection.pragma_update(None, "page_size", 8192)?;
+    connection.pragma_update(None, "page_size", 4096)?;
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "full")?;
     // The log is brought home beside the commits, by `checkpointer`.
