@@ -253,6 +253,10 @@ impl Level {
         let step = self.step;
         self.step += 1;
         self.pending.clear();
+        if source != Source::Fork {
+            // An answer is for the questions that were open when it came, and not for those who ask later.
+            self.resume = Arc::new(ResumeOnce::new(None, self.around.resume.clone()));
+        }
         let tasks = self.planner().plan(&self.cells, false);
         let verdict = self.judge(&tasks, ran);
         if self.saver.keeps() {

@@ -72,6 +72,16 @@ fn a_question_pauses_and_its_answer_goes_on() {
 }
 
 #[test]
+fn an_answer_is_not_for_those_who_ask_later() {
+    let thread = asking();
+    thread.observe(thread.input(S::update().x(1)));
+    let again = thread.observe(thread.command(AnyCommand::resume(json!("r1"))));
+    assert_eq!(again.finished.interrupts[0].value, json!("second").into(), "the answer was taken");
+    let anew = thread.observe(thread.input(S::update().x(2)));
+    assert_eq!(anew.finished.interrupts[0].value, json!({"q": "age"}).into(), "nobody has answered this one");
+}
+
+#[test]
 fn invoking_a_run_that_waits_says_so() {
     let thread = asking();
     let run = thread.input(S::update().x(1));
