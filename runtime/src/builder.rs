@@ -143,7 +143,22 @@ impl Builder {
         });
         spawned.map_err(StartError::Threads)?;
         let up = started.recv().map_err(|_| StartError::System)??;
-        Ok(Runtime::new(up, ended))
+        Ok(Runtime::new(up, Some(ended)))
+    }
+
+    /// Starts the runtime on the caller's OS thread and no other, for simulations: its actors on the arbiter of the
+    /// actix System that is current there, its nodes on the Tokio runtime. Each batch for storage gathers for as long
+    /// as `pace` says, by Tokio's clock; readers read where they are asked. When nothing else leaves the OS thread and
+    /// Tokio's clock is paused, all that happens depends on nothing but what is asked.
+    ///
+    /// Runs that the storage has as `pending` or `running` go on, beside whatever is asked next. Panics outside such a
+    /// System.
+    #[cfg(any(test, feature = "test-util"))]
+    pub fn start_here(
+        self,
+        pace: impl FnMut() -> std::time::Duration + Send + 'static,
+    ) -> Result<Runtime, StartError> {
+        Ok(Runtime::new(system::together(self, Box::new(pace))?, None))
     }
 
     pub(crate) fn layout(&self) -> &Options {

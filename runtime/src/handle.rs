@@ -11,7 +11,7 @@ use eddyline_engine::store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use uuid::Uuid;
 
-use crate::actors::{AssistantsActor, ReaderActor, StorageActor, SupervisorActor, ThreadActor};
+use crate::actors::{AssistantsActor, ReaderPool, StorageActor, SupervisorActor, ThreadActor};
 use crate::configuration;
 use crate::environment::Environment;
 use crate::error::Error;
@@ -41,7 +41,7 @@ pub(crate) struct Inner {
     /// One for each graph arbiter; a thread's place among them is a hash of its id.
     pub(crate) supervisors: Vec<Addr<SupervisorActor>>,
     pub(crate) storage: Addr<StorageActor>,
-    pub(crate) readers: Addr<ReaderActor>,
+    pub(crate) readers: ReaderPool,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) assistants: Addr<AssistantsActor>,
     pub(crate) requests: Arc<Semaphore>,

@@ -43,8 +43,8 @@ impl Runtime {
         Builder::default()
     }
 
-    /// `ended` hears of the end of the system's OS thread.
-    pub(crate) fn new(Up { inner, system }: Up, ended: oneshot::Receiver<()>) -> Self {
+    /// `ended` hears of the end of the system's OS thread, if it has one of its own.
+    pub(crate) fn new(Up { inner, system }: Up, ended: Option<oneshot::Receiver<()>>) -> Self {
         Self {
             supervisors: inner.supervisors.clone(),
             storage: inner.storage.clone(),
@@ -52,7 +52,7 @@ impl Runtime {
             environment: Arc::clone(&inner.environment),
             handle: Handle::new(inner),
             system,
-            ended: Some(ended),
+            ended,
         }
     }
 

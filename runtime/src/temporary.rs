@@ -3,7 +3,7 @@
 //! Nobody could take such a run up after a crash, as it keeps no checkpoints; so storing its records would cost
 //! what storing costs, and serve nobody.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use uuid::Uuid;
@@ -16,7 +16,7 @@ use crate::threads::Thread;
 #[derive(Debug, Default)]
 pub(crate) struct Temporaries {
     // Held for one look-up or one change.
-    threads: RwLock<HashMap<Uuid, Records>>,
+    threads: RwLock<BTreeMap<Uuid, Records>>,
 }
 
 #[derive(Debug, Default)]
@@ -73,7 +73,7 @@ impl Temporaries {
             .collect()
     }
 
-    fn read(&self) -> RwLockReadGuard<'_, HashMap<Uuid, Records>> {
+    fn read(&self) -> RwLockReadGuard<'_, BTreeMap<Uuid, Records>> {
         self.threads.read().unwrap_or_else(PoisonError::into_inner)
     }
 }

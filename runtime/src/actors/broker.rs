@@ -3,7 +3,7 @@
 //! Never awaits anybody. Runs wait for room in their channel, listeners for the next batch; the broker only
 //! moves facts from the one to the tape and from the tape to the other.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use actix::{Actor, ActorContext, AsyncContext, Context, Handler, StreamHandler, WeakAddr};
@@ -27,7 +27,8 @@ pub(crate) struct BrokerActor {
     tape: Tape,
     demand: Arc<Demand>,
     batch_facts: usize,
-    listeners: HashMap<SubscriberId, Listener>,
+    /// In an order, so that what happens can happen again.
+    listeners: BTreeMap<SubscriberId, Listener>,
     /// Runs that were attached while another was told of. A thread has one run at a time, and attaches the
     /// next when the last has told all; so one waits at most.
     waiting: VecDeque<Attach>,
@@ -48,7 +49,7 @@ impl BrokerActor {
             tape: Tape::new(options.tape_bytes),
             demand,
             batch_facts: options.batch_facts,
-            listeners: HashMap::new(),
+            listeners: BTreeMap::new(),
             waiting: VecDeque::new(),
             telling: false,
             closing: false,

@@ -3,10 +3,39 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use actix::{Actor, Handler, SyncContext};
+use actix::{Actor, Addr, Handler, SyncArbiter, SyncContext};
 
 use crate::messages::Look;
 use crate::storage::{Read, Readers};
+
+/// Where readers are asked.
+#[derive(Clone)]
+pub(crate) enum ReaderPool {
+    /// On OS threads of their own.
+    Beside(Addr<ReaderActor>),
+    /// Where one is asked, for a runtime that has no OS thread of its own.
+    #[cfg(any(test, feature = "test-util"))]
+    Here(Arc<dyn Readers>),
+}
+
+impl ReaderPool {
+    /// Readers on so many OS threads, which end when nobody holds the pool any more.
+    pub(crate) fn start(count: usize, readers: Arc<dyn Readers>) -> Self {
+        Self::Beside(SyncArbiter::start(count.max(1), move || ReaderActor::new(Arc::clone(&readers))))
+    }
+
+    /// Has one of them look something up.
+    pub(crate) fn do_send<T: Send + 'static>(&self, look: Look<T>) {
+        match self {
+            Self::Beside(readers) => readers.do_send(look),
+            #[cfg(any(test, feature = "test-util"))]
+            Self::Here(readers) => match readers.open() {
+                Ok(mut reader) => look.answer(&mut *reader),
+                Err(error) => look.fail(error),
+            },
+        }
+    }
+}
 
 /// Holds a connection that only reads, opened with its first use.
 ///
@@ -17,7 +46,7 @@ pub(crate) struct ReaderActor {
 }
 
 impl ReaderActor {
-    pub(crate) fn new(readers: Arc<dyn Readers>) -> Self {
+    fn new(readers: Arc<dyn Readers>) -> Self {
         Self { readers, open: None }
     }
 }

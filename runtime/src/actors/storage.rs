@@ -28,11 +28,16 @@ pub(crate) struct StorageActor {
     last: usize,
     /// What was refused, so that nothing is built on it.
     lineages: Lineages,
+    /// How long the next batch gathers, when that is not up to the mailbox.
+    pace: Option<Pace>,
 }
+
+/// Says for each batch how long it gathers.
+pub(crate) type Pace = Box<dyn FnMut() -> Duration + Send>;
 
 impl StorageActor {
     /// `limit` transactions are stored together at most.
-    pub(crate) fn new(storage: Box<dyn Storage>, limit: usize) -> Self {
+    pub(crate) fn new(storage: Box<dyn Storage>, limit: usize, pace: Option<Pace>) -> Self {
         Self {
             storage,
             batch: Vec::new(),
@@ -40,6 +45,17 @@ impl StorageActor {
             limit: limit.max(1),
             last: 0,
             lineages: Lineages::default(),
+            pace,
+        }
+    }
+
+    /// Has the batch that begins stored soon.
+    fn flush_soon(&mut self, ctx: &mut Context<Self>) {
+        match &mut self.pace {
+            None => ctx.notify(Flush::default()),
+            Some(pace) => {
+                ctx.notify_later(Flush { has_waited: true }, pace());
+            }
         }
     }
 
@@ -72,7 +88,7 @@ impl Handler<Put> for StorageActor {
             return answer.give(Err(error));
         }
         if self.batch.is_empty() {
-            ctx.notify(Flush::default());
+            self.flush_soon(ctx);
         }
         self.batch.push(transaction);
         self.answers.push(answer);

@@ -1,6 +1,6 @@
 //! The supervisor of one graph arbiter: which of its threads are awake, and where.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -24,7 +24,8 @@ const RESTART: Duration = Duration::from_secs(1);
 pub(crate) struct SupervisorActor {
     environment: Arc<Environment>,
     storage: Addr<StorageActor>,
-    awake: HashMap<Uuid, Awake>,
+    /// In an order, so that what happens can happen again.
+    awake: BTreeMap<Uuid, Awake>,
     /// Threads, by their lives, that were let go to sleep and still close their streams. An actor ends when
     /// nobody holds its address, so it is held.
     falling_asleep: HashMap<u64, Addr<ThreadActor>>,
@@ -45,7 +46,7 @@ impl SupervisorActor {
         Self {
             environment,
             storage,
-            awake: HashMap::new(),
+            awake: BTreeMap::new(),
             falling_asleep: HashMap::new(),
             lives: 0,
             stopping: None,

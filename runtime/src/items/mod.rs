@@ -18,7 +18,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::oneshot;
 
-use crate::actors::{ReaderActor, StorageActor};
+use crate::actors::{ReaderPool, StorageActor};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::handle::Handle;
@@ -34,7 +34,7 @@ pub(crate) struct ItemStore(Arc<Inner>);
 
 struct Inner {
     storage: Addr<StorageActor>,
-    readers: Addr<ReaderActor>,
+    readers: ReaderPool,
     clock: Arc<dyn Clock>,
     index: Option<Index>,
     /// How long an item lives that does not say it itself.
@@ -47,7 +47,7 @@ type Promise<T> = BoxFuture<'static, Result<T, StoreError>>;
 
 impl ItemStore {
     pub(crate) fn new(
-        (storage, readers): (Addr<StorageActor>, Addr<ReaderActor>),
+        (storage, readers): (Addr<StorageActor>, ReaderPool),
         clock: Arc<dyn Clock>,
         index: Option<Index>,
         options: &Options,

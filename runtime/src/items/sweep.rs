@@ -39,13 +39,13 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicI64, Ordering};
 
-    use actix::{Actor, Addr, SyncArbiter};
+    use actix::{Actor, Addr};
     use eddyline_engine::ids::Timestamp;
     use eddyline_engine::store::{PutItem, Store, Ttl};
     use serde_json::Map;
 
     use super::*;
-    use crate::actors::{ReaderActor, StorageActor};
+    use crate::actors::{ReaderPool, StorageActor};
     use crate::clock::Clock;
     use crate::options::Options;
     use crate::storage::{MemoryStorage, Storage};
@@ -59,10 +59,10 @@ mod tests {
         }
     }
 
-    fn keepers(storage: &MemoryStorage) -> (Addr<StorageActor>, Addr<ReaderActor>) {
+    fn keepers(storage: &MemoryStorage) -> (Addr<StorageActor>, ReaderPool) {
         let readers = storage.readers();
-        let storage = StorageActor::new(Box::new(storage.clone()), 64).start();
-        (storage, SyncArbiter::start(1, move || ReaderActor::new(Arc::clone(&readers))))
+        let storage = StorageActor::new(Box::new(storage.clone()), 64, None).start();
+        (storage, ReaderPool::start(1, readers))
     }
 
     #[actix::test]

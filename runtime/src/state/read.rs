@@ -12,7 +12,7 @@ use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::{CheckpointAddress, ReadHistory, ReadState, ThreadState};
-use crate::actors::{ReaderActor, StorageActor};
+use crate::actors::{ReaderPool, StorageActor};
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::messages::{After, Look};
@@ -24,7 +24,7 @@ const PAGE: usize = 64;
 #[derive(Clone)]
 pub(crate) enum Source {
     /// Readers of storage, by those who want what is stored.
-    Stored(Addr<ReaderActor>),
+    Stored(ReaderPool),
     /// Storage itself, by a thread that wants what it has put too.
     Put(Addr<StorageActor>),
 }

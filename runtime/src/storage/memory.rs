@@ -31,7 +31,8 @@ pub struct MemoryStorage {
 
 #[derive(Debug, Default)]
 struct Tables {
-    threads: HashMap<Uuid, Rows>,
+    /// In an order, so that what is found is found in it again.
+    threads: BTreeMap<Uuid, Rows>,
     items: Shelf,
     assistants: Assistants,
     /// How many threads there ever were.

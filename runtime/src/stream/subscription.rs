@@ -36,7 +36,7 @@ pub struct Subscription {
 }
 
 /// Names a listener of one broker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct SubscriberId(pub(crate) u64);
 
 /// What the broker hands over at once.
