@@ -176,7 +176,7 @@ async fn an_input_that_was_not_committed_is_applied_again() {
     let mut storage = SqliteStorage::open(&folder.0).unwrap();
     let epoch = storage.read().thread(thread_id).unwrap().unwrap().epoch;
     let changes = vec![Change::DeleteRun(run.run_id), Change::PutRun(picked_up)];
-    assert!(storage.write(vec![Transaction::Thread { thread_id, epoch, changes }])[0].is_ok());
+    assert!(storage.write(vec![Transaction::Thread { thread_id, epoch, begins: true, changes }])[0].is_ok());
     drop(storage);
 
     world.open.store(true, Ordering::SeqCst);

@@ -55,6 +55,7 @@ pub fn check(make: impl Fn() -> Box<dyn Storage>) {
         finished_writes_stay_and_slots_are_replaced,
         writes_come_back_in_order,
         older_epochs_are_refused,
+        nothing_follows_a_beginning_that_is_not_stored,
         a_refused_transaction_leaves_nothing,
         a_deleted_run_takes_its_checkpoints_along,
         a_deleted_thread_is_gone,
@@ -121,7 +122,7 @@ fn open_runs_are_found_oldest_first(storage: &mut dyn Storage) {
     put(storage, 0, vec![with(1, RunStatus::Error), with(6, RunStatus::Interrupted)]);
     record = Change::PutThread(Thread::new(OTHER, Map::new(), Timestamp(0)));
     let over = Change::PutRun(Run { thread_id: OTHER, status: RunStatus::Success, ..run(7) });
-    let other = Transaction::Thread { thread_id: OTHER, epoch: 0, changes: vec![record, over] };
+    let other = Transaction::Thread { thread_id: OTHER, epoch: 0, begins: true, changes: vec![record, over] };
     assert!(matches!(storage.write(vec![other])[..], [Ok(())]));
 
     assert_eq!(storage.read().open_threads().expect("reads"), [THREAD], "once");
@@ -239,6 +240,19 @@ fn older_epochs_are_refused(storage: &mut dyn Storage) {
     assert_eq!(newest.checkpoint.id.as_u128(), 4);
 }
 
+fn nothing_follows_a_beginning_that_is_not_stored(storage: &mut dyn Storage) {
+    let changes = || vec![Change::Commit(step("", 1))];
+    let follows = |epoch| Transaction::Thread { thread_id: THREAD, epoch, begins: false, changes: changes() };
+    assert!(matches!(storage.write(vec![follows(1)])[..], [Err(Error::Fenced { epoch: 1 })]));
+    put(storage, 1, changes());
+    let answers = storage.write(vec![follows(2), follows(1), follows(0)]);
+    assert!(matches!(
+        answers[..],
+        [Err(Error::Fenced { epoch: 2 }), Ok(()), Err(Error::Fenced { epoch: 0 })]
+    ));
+    assert_eq!(storage.read().history(THREAD, &root(), None, 9).expect("reads").len(), 1);
+}
+
 fn a_refused_transaction_leaves_nothing(storage: &mut dyn Storage) {
     put(storage, 2, vec![Change::PutThread(Thread::new(THREAD, Map::new(), Timestamp(0)))]);
     let changes = vec![Change::PutRun(run(1)), Change::Commit(step("", 1)), Change::DeleteThread];
@@ -305,7 +319,7 @@ fn root() -> Key {
 }
 
 fn transaction(epoch: u64, changes: Vec<Change>) -> Transaction {
-    Transaction::Thread { thread_id: THREAD, epoch, changes }
+    Transaction::Thread { thread_id: THREAD, epoch, begins: true, changes }
 }
 
 fn put(storage: &mut dyn Storage, epoch: u64, changes: Vec<Change>) {

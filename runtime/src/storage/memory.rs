@@ -15,9 +15,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::assistants::Assistants;
-use super::{
-    Change, Error, ItemChange, Read, Readers, Result, Storage, StoredAssistant, StoredThread, Transaction,
-};
+use super::{Change, ItemChange, Read, Readers, Result, Storage, StoredAssistant, StoredThread, Transaction};
 use crate::assistants::{AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run};
 use crate::threads::{SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadUsage};
@@ -209,8 +207,8 @@ impl MemoryStorage {
 impl Tables {
     /// Keeps all of it: once the epoch is accepted, nothing can fail.
     fn apply(&mut self, transaction: Transaction) -> Result<()> {
-        let (thread_id, epoch, changes) = match transaction {
-            Transaction::Thread { thread_id, epoch, changes } => (thread_id, epoch, changes),
+        let (thread_id, epoch, begins, changes) = match transaction {
+            Transaction::Thread { thread_id, epoch, begins, changes } => (thread_id, epoch, begins, changes),
             Transaction::Items(changes) => {
                 for change in changes {
                     self.change_item(change);
@@ -223,9 +221,7 @@ impl Tables {
             }
         };
         let stored = self.threads.get(&thread_id).map_or(0, |rows| rows.epoch);
-        if epoch < stored {
-            return Err(Error::Fenced { epoch });
-        }
+        Transaction::fence(epoch, begins, stored)?;
         for change in changes {
             match change {
                 Change::DeleteThread => {

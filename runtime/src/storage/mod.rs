@@ -121,8 +121,9 @@ pub trait Storage: Send {
     /// [`Error::Unknown`]. Later ones of the same thread and epoch that hold commits fail with it, for they build on
     /// what is not there.
     ///
-    /// A transaction whose epoch is older than that of its thread is refused with [`Error::Fenced`]; a newer
-    /// epoch becomes that of the thread.
+    /// A transaction whose epoch is older than that of its thread is refused with [`Error::Fenced`]. A newer epoch
+    /// becomes that of the thread with the transaction that begins it; any other transaction of it is refused too, as
+    /// what it builds on is not stored. A thread that is not there has the epoch 0.
     fn write(&mut self, batch: Vec<Transaction>) -> Vec<Result<()>>;
 }
 
@@ -159,6 +160,8 @@ pub enum Transaction {
         thread_id: Uuid,
         /// In which epoch of its life.
         epoch: u64,
+        /// Whether the epoch begins with it.
+        begins: bool,
         /// What, in order.
         changes: Vec<Change>,
     },
@@ -198,6 +201,14 @@ pub struct RunMark {
     pub attempt: u32,
     /// Since when.
     pub updated_at: Timestamp,
+}
+
+impl Transaction {
+    /// Refuses an epoch that is not the one that is stored, and does not begin either.
+    fn fence(epoch: u64, begins: bool, stored: u64) -> Result<()> {
+        let fits = if begins { epoch >= stored } else { epoch == stored };
+        if fits { Ok(()) } else { Err(Error::Fenced { epoch }) }
+    }
 }
 
 impl RunMark {

@@ -196,6 +196,8 @@ impl ThreadActor {
             }
         });
         self.put(vec![Change::DeleteThread], answer);
+        // One that is made anew begins anew.
+        self.epoch = 0;
         if let Some(broker) = &self.broker {
             broker.do_send(CloseStreams);
         }

@@ -141,7 +141,7 @@ impl ThreadActor {
     /// Stores that the run is under way: together with that it was taken in, if that is not stored yet.
     fn put_begun(&mut self, run: &Run, begun: Answer) {
         let Some((mut changes, accepted)) = self.accepted.take() else {
-            return self.put(vec![Change::MarkRun(RunMark::of(run))], begun);
+            return self.put_first(vec![Change::MarkRun(RunMark::of(run))], begun);
         };
         for change in &mut changes {
             match change {
@@ -149,7 +149,7 @@ impl ThreadActor {
                 _ => {}
             }
         }
-        self.put(changes, Answer::both(accepted, begun));
+        self.put_first(changes, Answer::both(accepted, begun));
     }
 
     fn time_out(&mut self, run_id: Uuid) {

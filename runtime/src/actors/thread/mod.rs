@@ -186,6 +186,15 @@ impl ThreadActor {
     /// Hands changes to storage, in the thread's epoch. Bounded: each is one step of a run or one order. What there
     /// is of a temporary thread is not stored.
     fn put(&self, changes: Vec<Change>, answer: Answer) {
+        self.send(false, changes, answer);
+    }
+
+    /// The same, with what the thread's epoch begins with: if that is not stored, neither is anything that follows.
+    fn put_first(&self, changes: Vec<Change>, answer: Answer) {
+        self.send(true, changes, answer);
+    }
+
+    fn send(&self, begins: bool, changes: Vec<Change>, answer: Answer) {
         if self.is_cut_off() {
             return;
         }
@@ -193,7 +202,8 @@ impl ThreadActor {
             self.environment.temporaries.keep(self.thread_id, changes);
             return answer.give(Ok(()));
         }
-        let transaction = Transaction::Thread { thread_id: self.thread_id, epoch: self.epoch, changes };
+        let transaction =
+            Transaction::Thread { thread_id: self.thread_id, epoch: self.epoch, begins, changes };
         self.storage.do_send(Put { transaction, answer });
     }
 

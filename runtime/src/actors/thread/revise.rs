@@ -109,7 +109,7 @@ impl ThreadActor {
             }
             reply.send(answered(result, address));
         });
-        self.put(changes, answer);
+        self.put_first(changes, answer);
     }
 
     /// Tells whoever listens that the state has changed.

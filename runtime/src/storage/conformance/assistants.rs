@@ -101,7 +101,10 @@ fn threads_of_an_assistant_are_found(storage: &mut dyn Storage) {
     ] {
         let record = Thread::new(thread_id, object(metadata), Timestamp(0));
         let changes = vec![Change::PutThread(record)];
-        assert!(storage.write(vec![Transaction::Thread { thread_id, epoch: 0, changes }])[0].is_ok());
+        assert!(
+            storage.write(vec![Transaction::Thread { thread_id, epoch: 0, begins: true, changes }])[0]
+                .is_ok()
+        );
     }
     assert_eq!(storage.read().threads_of_assistant(ASSISTANT).expect("reads"), [THREAD]);
     put(storage, 0, vec![Change::DeleteThread]);

@@ -160,17 +160,18 @@ impl SqliteStorage {
 
     fn apply(&mut self, transaction: &Transaction) -> error::Result<()> {
         let (db, names, heads) = self.session.parts()?;
-        let (thread_id, epoch, changes) = match transaction {
-            Transaction::Thread { thread_id, epoch, changes } => (*thread_id, *epoch, changes),
+        let (thread_id, epoch, begins, changes) = match transaction {
+            Transaction::Thread { thread_id, epoch, begins, changes } => {
+                (*thread_id, *epoch, *begins, changes)
+            }
             Transaction::Items(changes) => {
                 return changes.iter().try_for_each(|change| items::change(db, change));
             }
             Transaction::Assistant(change) => return assistants::change(db, change),
         };
         let found = threads::find(db, thread_id)?;
-        if found.is_some_and(|(_, stored)| epoch < stored) {
-            return Err(Fault::Fenced { epoch });
-        }
+        let stored = found.map_or(0, |(_, stored)| stored);
+        Transaction::fence(epoch, begins, stored).map_err(|_| Fault::Fenced { epoch })?;
         let mut key = match found {
             Some((key, stored)) => {
                 if epoch > stored && !changes.is_empty() {

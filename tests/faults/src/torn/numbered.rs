@@ -51,7 +51,9 @@ pub(super) fn store(storage: &mut SqliteStorage, number: usize) -> Result<()> {
     let mut thread = Thread::new(THREAD, Map::new(), Timestamp(0));
     thread.values = Some(values(number).into_iter().collect());
     let changes = vec![Change::Commit(commit), Change::PutThread(thread), Change::PutRun(run(number))];
-    storage.write(vec![Transaction::Thread { thread_id: THREAD, epoch: 1, changes }]).remove(0)?;
+    storage
+        .write(vec![Transaction::Thread { thread_id: THREAD, epoch: 1, begins: true, changes }])
+        .remove(0)?;
     Ok(())
 }
 

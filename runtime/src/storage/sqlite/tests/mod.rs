@@ -56,7 +56,8 @@ fn root() -> Key {
 }
 
 fn put(storage: &mut dyn Storage, epoch: u64, changes: Vec<Change>) {
-    let answers = storage.write(vec![Transaction::Thread { thread_id: THREAD, epoch, changes }]);
+    let answers =
+        storage.write(vec![Transaction::Thread { thread_id: THREAD, epoch, begins: true, changes }]);
     assert!(matches!(answers[..], [Ok(())]), "{answers:?}");
 }
 
@@ -261,7 +262,7 @@ fn one_that_fails_leaves_the_others_alone() {
     let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
     let batch = [(one, json!(1)), (THREAD, deep), (two, json!(1))].map(|(thread_id, value)| {
         let commit = Change::Commit(checkpoint(1, None, &[("list", value.into())]));
-        Transaction::Thread { thread_id, epoch: 0, changes: vec![commit] }
+        Transaction::Thread { thread_id, epoch: 0, begins: true, changes: vec![commit] }
     });
     let answers = storage.write(batch.into());
     assert!(matches!(answers[..], [Ok(()), Err(Error::Failed { .. }), Ok(())]), "{answers:?}");
@@ -292,8 +293,12 @@ fn a_copy_of_a_database_in_use_is_a_database() {
 fn a_commit_that_fails_is_unknown_and_the_next_one_works() {
     let folder = Folder::new("commit");
     let mut storage = folder.open();
-    let order =
-        |id| Transaction::Thread { thread_id: THREAD, epoch: 1, changes: vec![Change::PutRun(run(id))] };
+    let order = |id| Transaction::Thread {
+        thread_id: THREAD,
+        epoch: 1,
+        begins: true,
+        changes: vec![Change::PutRun(run(id))],
+    };
     put(&mut storage, 1, vec![Change::PutRun(run(1))]);
     storage.before_commit(|| true).unwrap();
     let answers = storage.write(vec![order(2), order(3)]);
@@ -319,6 +324,7 @@ fn a_full_disk_fails_what_finds_no_room_and_nothing_else() {
         vec![Transaction::Thread {
             thread_id: THREAD,
             epoch: 1,
+            begins: true,
             changes: vec![Change::Commit(commit.clone())],
         }]
     };
