@@ -55,7 +55,8 @@ impl RunActor {
     }
 
     fn host(&self, ctx: &mut Context<Self>) -> Arc<dyn Host> {
-        Arc::new(RunHost::new(&self.launch, ctx.address().downgrade(), Arc::clone(&self.standings)))
+        let address = ctx.address().downgrade();
+        Arc::new(RunHost::new(&self.launch, address, Arc::clone(&self.standings), self.tasks.weak_guard()))
     }
 
     /// Drives the graph to its end, in this actor's context.
@@ -74,9 +75,19 @@ impl RunActor {
         };
         let course = ctx.spawn(wrap_future::<_, Self>(course).map(|finished, run, ctx| {
             run.end = end_of(&finished);
-            ctx.stop();
+            match &finished.error {
+                // The driver has not seen all of its tasks and commits to their ends.
+                Some(RunError::Panicked { .. }) => run.let_go(ctx),
+                _ => ctx.stop(),
+            }
         }));
         self.course = Some(course);
+    }
+
+    /// Ends once the last task has let go and the last commit is answered.
+    fn let_go(&mut self, ctx: &mut Context<Self>) {
+        let gone = wrap_future::<_, Self>(self.tasks.cancelled());
+        ctx.spawn(gone.map(|(), _, ctx| ctx.stop()));
     }
 }
 
@@ -129,8 +140,7 @@ impl Handler<CancelTasks> for RunActor {
         self.end = RunEnd::Cancelled;
         // Dropping the driver cancels the attempts that it waits for.
         ctx.cancel_future(course);
-        let gone = wrap_future::<_, Self>(self.tasks.cancelled());
-        ctx.spawn(gone.map(|(), _, ctx| ctx.stop()));
+        self.let_go(ctx);
     }
 }
 

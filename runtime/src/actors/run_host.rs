@@ -19,6 +19,7 @@ use futures_util::future::{BoxFuture, ready};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use crate::actors::tasks::WeakGuard;
 use crate::actors::{Launch, RunActor, ThreadActor};
 use crate::environment::Environment;
 use crate::messages::{After, Answer, Look, RunEnd, RunOver, StartAttempt, StoreCommit};
@@ -44,12 +45,19 @@ pub(crate) struct RunHost {
     /// Nested graphs tell facts on the node pool while the root tells its own, so this one is behind a lock;
     /// it is held for a few assignments.
     standings: Arc<Mutex<Standings>>,
+    /// A run has not let go before its commits are answered: until then nobody knows how it leaves the thread.
+    guards: Option<WeakGuard>,
     run_id: Uuid,
     recursion_limit: u64,
 }
 
 impl RunHost {
-    pub(crate) fn new(launch: &Launch, run: WeakAddr<RunActor>, standings: Arc<Mutex<Standings>>) -> Self {
+    pub(crate) fn new(
+        launch: &Launch,
+        run: WeakAddr<RunActor>,
+        standings: Arc<Mutex<Standings>>,
+        guards: Option<WeakGuard>,
+    ) -> Self {
         let kwargs = &launch.run.kwargs;
         let tokens = kwargs.stream_modes.iter().copied().any(StreamMode::shows_tokens);
         // The state of a thread is read off the facts, so a run on a lasting thread tells them all.
@@ -66,6 +74,7 @@ impl RunHost {
             epoch: launch.epoch,
             draining: Arc::clone(&launch.draining),
             standings,
+            guards,
             run_id: launch.run.run_id,
             recursion_limit: launch.config.recursion_limit,
         }
@@ -95,7 +104,9 @@ impl RunHost {
             Some(Box::new(RunOver { run_id: self.run_id, end, standing }))
         });
         let standings = Arc::clone(&self.standings);
+        let guard = self.guards.as_ref().and_then(WeakGuard::upgrade);
         let answer = Answer::new(move |result| {
+            let _until_it_is_answered = guard;
             if let (Ok(()), Some(standing)) = (&result, after) {
                 lock(&standings).is_stored(standing);
             }

@@ -7,6 +7,9 @@ use tokio::sync::mpsc;
 /// Held for as long as something of a run may still have an effect.
 pub(crate) type Guard = mpsc::Sender<Infallible>;
 
+/// Makes guards for as long as there is one.
+pub(crate) type WeakGuard = mpsc::WeakSender<Infallible>;
+
 /// Gives out guards until the run is cancelled, and knows when the last is dropped.
 #[derive(Debug)]
 pub(crate) struct Tasks {
@@ -23,6 +26,11 @@ impl Tasks {
     /// A guard for one that begins; `None` once nothing may begin any more.
     pub(crate) fn guard(&self) -> Option<Guard> {
         self.guard.clone()
+    }
+
+    /// A source of guards for those who work for somebody that has one.
+    pub(crate) fn weak_guard(&self) -> Option<WeakGuard> {
+        self.guard.as_ref().map(mpsc::Sender::downgrade)
     }
 
     /// From now on nothing begins; the future ends when all guards are dropped.
