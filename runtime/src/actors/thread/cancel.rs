@@ -4,13 +4,14 @@
 use actix::{Addr, Context, Handler};
 use uuid::Uuid;
 
-use super::ending::at_rest;
+use super::ending::{Ending, at_rest};
 use super::orders::answered;
 use super::{Current, Queued, Stop, StopCause, ThreadActor};
 use crate::error::Error;
 use crate::machine::{Effect, Event};
 use crate::messages::{
     Cancel, CancelTasks, CloseStreams, ForgetRun, ForgetThread, NeverBegan, Reply, ReviseState,
+    RunEnd, RunOver,
 };
 use crate::runs::{CancelAction, CancelRun, RunStatus};
 use crate::storage::{Change, RunMark};
@@ -161,6 +162,13 @@ impl ThreadActor {
         let has_runs = self.queue.has_runs();
         let queued = self.let_go(run_id).expect("the queue holds runs that were accepted");
         let mut run = queued.run;
+        if run.attempt > 0 {
+            // It was cut off, and leaves what it had done by then.
+            let over = RunOver { run_id, end: RunEnd::Cancelled, standing: queued.left };
+            let rolls_back = action == CancelAction::Rollback;
+            let ending = Ending { run, over: &over, reason: None, rolls_back, more: has_runs, now };
+            return ending.changes(&mut self.head);
+        }
         if run.kwargs.temporary {
             self.head = None;
             return vec![Change::DeleteThread];

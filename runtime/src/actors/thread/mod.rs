@@ -31,6 +31,7 @@ use crate::messages::{
     Answer, CloseStreams, CutOff, Origin, Put, Reply, ReviseState, RunOver, ThreadGone, WriteFailed,
 };
 use crate::runs::{CancelAction, Run};
+use crate::standing::Standing;
 use crate::storage::{Change, Transaction};
 use crate::stream::demand::Demand;
 use crate::stream::feed::FactSender;
@@ -76,6 +77,8 @@ pub(crate) struct ThreadActor {
 struct Queued {
     run: Run,
     graph: Graph,
+    /// How it left the thread, if it waits because it was cut off.
+    left: Standing,
 }
 
 /// The run that has the slot.

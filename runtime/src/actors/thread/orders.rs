@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::machine::{Effect, Event};
 use crate::messages::{Answer, Describe, Join, MakeThread, Origin, SubmitRun, Subscribe};
 use crate::runs::{Begin, Derived, IfNotExists, Listen, Run, RunStatus, StartRun};
+use crate::standing::Standing;
 use crate::storage::Change;
 use crate::stream::{BATCHES, SubscriberId, Subscription};
 use crate::threads::{IfExists, Thread, ThreadStatus};
@@ -149,7 +150,7 @@ impl ThreadActor {
         let run = self.new_run(run_id, &assistant, &inherited, temporary, *request);
         let listen =
             Listen { thread_id: self.thread_id, run_id: Some(run_id), begin: Begin::Now, tokens: false };
-        self.hold(Queued { run: run.clone(), graph });
+        self.hold(Queued { run: run.clone(), graph, left: Standing::default() });
         let subscription = self.subscribe(listen, ctx);
         let mut changes = vec![Change::PutThread(thread.clone()), Change::PutRun(run.clone())];
         self.head = Some(thread);

@@ -40,12 +40,17 @@ impl Open {
             match go_on(&run, registry) {
                 Ok(graph) => {
                     run.status = RunStatus::Pending;
-                    sorted.ready.push(Queued { run, graph });
+                    sorted.ready.push(Queued { run, graph, left: Standing::default() });
                 }
                 Err(end) => sorted.lost.push((run, end)),
             }
         }
         sorted
+    }
+
+    /// Whether the state may be another than the record of the thread says.
+    fn has_begun(&self) -> bool {
+        !self.lost.is_empty() || self.ready.iter().any(|queued| queued.run.attempt > 0)
     }
 }
 
@@ -98,9 +103,10 @@ impl ThreadActor {
         let woken = async move {
             let Some((stored, open)) = answer.await? else { return Ok(None) };
             let open = Open::sort(open, &environment.registry);
-            let standing = match open.lost[..] {
-                [] => Standing::default(),
-                _ => stored_standing(reader, stored.thread.clone(), environment).await,
+            let standing = if open.has_begun() {
+                stored_standing(reader, stored.thread.clone(), environment).await
+            } else {
+                Standing::default()
             };
             Ok(Some((stored, open, standing)))
         };
@@ -127,10 +133,13 @@ impl ThreadActor {
             tracing::warn!(thread_id = %self.thread_id, run_id = %run.run_id, ?end, "a run does not go on");
             self.give_up(run, end, standing.clone(), more, ctx);
         }
-        for queued in open.ready {
+        for mut queued in open.ready {
             let run = queued.run.run_id;
             tracing::info!(thread_id = %self.thread_id, run_id = %run, "takes up a run that was cut off");
             let due = if queued.run.attempt > 0 { Timestamp(0) } else { queued.run.created_at };
+            if queued.run.attempt > 0 {
+                queued.left = standing.clone();
+            }
             self.hold(queued);
             let effects = self.on(Event::Recovered { run, due });
             self.apply(effects, ctx);
