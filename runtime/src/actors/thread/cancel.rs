@@ -10,7 +10,7 @@ use super::{Current, Queued, Stop, StopCause, ThreadActor};
 use crate::error::Error;
 use crate::machine::{Effect, Event};
 use crate::messages::{
-    Cancel, CancelTasks, CloseStreams, ForgetRun, ForgetThread, NeverBegan, Reply, ReviseState,
+    Answer, Cancel, CancelTasks, CloseStreams, ForgetRun, ForgetThread, NeverBegan, Reply, ReviseState,
     RunEnd, RunOver,
 };
 use crate::runs::{CancelAction, CancelRun, RunStatus};
@@ -95,9 +95,21 @@ impl ThreadActor {
             }
             _ => match &mut self.current {
                 Some(current) if current.run_id == run_id => current.wait_for_end(reply),
-                _ => reply.send(Err(Error::NothingToCancel { run_id })),
+                _ => self.nothing_to_cancel(run_id, reply),
             },
         }
+    }
+
+    /// It is over, or unknown; if its end is still on its way to storage, the answer comes behind it.
+    fn nothing_to_cancel(&self, run_id: Uuid, reply: Reply<()>) {
+        if self.head.is_none() {
+            return reply.send(Err(Error::NothingToCancel { run_id }));
+        }
+        let none = move |stored: crate::storage::Result<()>| match stored {
+            Ok(()) => Err(Error::NothingToCancel { run_id }),
+            Err(error) => Err(error.into()),
+        };
+        self.put(Vec::new(), Answer::new(move |stored| reply.send(none(stored))));
     }
 
     /// Stops the run that has the slot. Who waits is answered once what it came to is stored.
