@@ -17,8 +17,8 @@ use eddyline_runtime::storage::{
     Change, Error as StorageError, MemoryStorage, Read, Readers, Storage, Transaction,
 };
 use eddyline_runtime::{
-    CreateThread, Delivery, Handle, Options, ReadHistory, Run, RunStatus, Runtime, StartRun, Subscription,
-    ThreadStatus, UpdateState,
+    CancelAction, CancelRun, CreateThread, Delivery, Handle, Options, ReadHistory, ReadState, Run, RunStatus,
+    Runtime, StartRun, Subscription, ThreadStatus, UpdateState,
 };
 use serde_json::json;
 use uuid::Uuid;
@@ -48,7 +48,6 @@ fn counting() -> CompiledGraph<Count> {
 }
 
 /// Memory with a plan of what goes wrong.
-#[derive(Default)]
 struct Faulty {
     memory: MemoryStorage,
     plan: Arc<Plan>,
@@ -61,7 +60,11 @@ struct Plan {
     refuse_ends: AtomicBool,
     /// Counts commits down, and refuses the one that finds 1.
     refuse_one: AtomicI64,
+    refuse_runs: AtomicBool,
+    /// Ends are stored, and nobody hears of it.
+    lose_ends: AtomicBool,
     stored: Mutex<HashSet<Uuid>>,
+    memory: Mutex<MemoryStorage>,
     /// How the run and its thread stand after each commit that says that a run is over.
     ends: Mutex<Vec<(Option<RunStatus>, Option<ThreadStatus>)>>,
 }
@@ -73,10 +76,16 @@ impl Plan {
                 self.refuse_one.fetch_sub(1, Ordering::SeqCst) == 1
                     || self.refuse_commits.load(Ordering::SeqCst)
             }
+            Change::PutRun(_) => self.refuse_runs.load(Ordering::SeqCst),
             Change::MarkRun(run) => run.status.is_final() && self.refuse_ends.load(Ordering::SeqCst),
             _ => false,
         };
         changes(transaction).iter().any(refuses)
+    }
+
+    fn loses(&self, transaction: &Transaction) -> bool {
+        let ends = |change: &Change| matches!(change, Change::MarkRun(run) if run.status.is_final());
+        self.lose_ends.load(Ordering::SeqCst) && changes(transaction).iter().any(ends)
     }
 
     fn note(&self, transaction: &Transaction) {
@@ -128,6 +137,10 @@ impl Storage for Faulty {
                 return Err(StorageError::Failed { message: "the disk is full".to_owned() });
             }
             self.plan.note(&transaction);
+            if self.plan.loses(&transaction) {
+                self.memory.write(vec![transaction]).remove(0)?;
+                return Err(StorageError::Unknown { message: "the wire was cut".to_owned() });
+            }
             self.memory.write(vec![transaction]).remove(0)
         };
         batch.into_iter().map(one).collect()
@@ -136,7 +149,8 @@ impl Storage for Faulty {
 
 fn runtime(plan: Plan, options: Options) -> (Runtime, Arc<Plan>) {
     let plan = Arc::new(plan);
-    let storage = Faulty { plan: Arc::clone(&plan), ..Faulty::default() };
+    let memory = plan.memory.lock().unwrap().clone();
+    let storage = Faulty { memory, plan: Arc::clone(&plan) };
     let runtime = Runtime::builder()
         .graph("count", counting())
         .storage(Box::new(storage))
@@ -262,6 +276,61 @@ async fn an_end_that_is_not_stored_is_told_and_stored_later() {
     assert_eq!(failure(&bodies(&mut events).await), None);
     assert_eq!(handle.thread(thread_id).await.unwrap().status, ThreadStatus::Idle);
     runtime.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_end_that_is_stored_unheard_is_the_end() {
+    let (runtime, plan) = runtime(Plan::default(), Options::default());
+    let handle = runtime.handle();
+    let thread_id = thread(&handle).await;
+    plan.lose_ends.store(true, Ordering::SeqCst);
+    let (run, mut events) = start(&handle, thread_id, Durability::Sync).await;
+    assert_eq!(failure(&bodies(&mut events).await), None);
+    assert_eq!(handle.run(thread_id, run.run_id).await.unwrap().status, RunStatus::Success);
+    runtime.shutdown().await;
+}
+
+/// A runtime whose storage lets writes gather, so that they are under way for a while; on this OS thread.
+fn gathering(test: impl AsyncFnOnce(Handle, Arc<Plan>)) {
+    actix::System::new().block_on(async {
+        let plan = Arc::<Plan>::default();
+        let memory = plan.memory.lock().unwrap().clone();
+        let storage = Faulty { memory, plan: Arc::clone(&plan) };
+        let builder = Runtime::builder().graph("count", counting()).storage(Box::new(storage));
+        let runtime = builder.start_here(|| Duration::from_millis(20)).unwrap();
+        test(runtime.handle(), plan).await;
+        runtime.shutdown().await;
+    });
+}
+
+#[test]
+fn a_run_that_is_not_stored_leaves_nothing() {
+    gathering(async |handle, plan| {
+        let thread_id = thread(&handle).await;
+        plan.refuse_runs.store(true, Ordering::SeqCst);
+        let input = Some(json!({"count": 0}).into());
+        let request = StartRun { thread_id: Some(thread_id), input, ..StartRun::new("count") };
+        assert_eq!(handle.start_run(request).await.unwrap_err().code(), "STORAGE_FAILED");
+        assert_eq!(plan.memory.lock().unwrap().history(thread_id, &"".into(), None, 1).unwrap(), []);
+    });
+}
+
+#[test]
+fn a_run_that_is_stopped_leaves_what_it_has_stored() {
+    gathering(async |handle, _| {
+        let thread_id = thread(&handle).await;
+        let (run, mut events) = start(&handle, thread_id, Durability::Async).await;
+        while let Some(Delivery::Fact(entry)) = events.next().await {
+            if matches!(entry.fact.body, Body::TaskStarted(_)) {
+                break;
+            }
+        }
+        let (run_id, reason, action) = (run.run_id, "enough".to_owned(), CancelAction::Interrupt);
+        handle.cancel(CancelRun { thread_id, run_id, action, reason, wait: true }).await.unwrap();
+        let says = handle.thread(thread_id).await.unwrap().values.unwrap();
+        let state = handle.state(ReadState::new(thread_id)).await.unwrap().snapshot.unwrap();
+        assert_eq!(says, state.values);
+    });
 }
 
 #[tokio::test]

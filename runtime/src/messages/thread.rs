@@ -151,12 +151,14 @@ pub(crate) struct StoreCommit {
     pub(crate) answer: Answer,
 }
 
-/// The last commit of a run was not stored, and so neither is how the run ended. Comes before the run itself hears
-/// of it.
-#[derive(Clone, Copy, Debug, Message)]
+/// Storage did not store the last commit of a run, and so neither how the run ended; or it does not know.
+#[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Unsealed {
     pub(crate) run_id: Uuid,
+    pub(crate) error: Error,
+    /// The run's, who has not heard of it.
+    pub(crate) answer: Answer,
 }
 
 /// A run has ended. Told once by each run, by a dying one too.
@@ -166,6 +168,13 @@ pub(crate) struct RunOver {
     pub(crate) run_id: Uuid,
     pub(crate) end: RunEnd,
     pub(crate) standing: Standing,
+}
+
+/// A run has ended that did not wait for its last commit; now it is known whether that is stored.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct LastCommitKnown {
+    pub(crate) over: RunOver,
 }
 
 /// How a run ended.

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Current, StopCause, ThreadActor};
 use crate::actors::{Launch, RunActor};
 use crate::machine::{Effect, Event};
-use crate::messages::{Answer, Attach, CutOff, Look, RunEnd, RunOver, StoreCommit};
+use crate::messages::{After, Answer, Attach, CutOff, LastCommitKnown, Look, RunEnd, RunOver, StoreCommit};
 use crate::runs::{Run, RunStatus};
 use crate::storage::{Change, Error, RunMark};
 use crate::stream::feed::feed;
@@ -226,6 +226,40 @@ impl Handler<RunOver> for ThreadActor {
         if self.is_cut_off() {
             return;
         }
+        if is_sealed && matches!(over.end, RunEnd::Died | RunEnd::Drained) {
+            // It did not wait for its last commit.
+            return self.hear_when_stored(over, ctx);
+        }
+        self.over(over, ctx);
+    }
+}
+
+impl Handler<LastCommitKnown> for ThreadActor {
+    type Result = ();
+
+    fn handle(&mut self, LastCommitKnown { over }: LastCommitKnown, ctx: &mut Self::Context) {
+        self.over(over, ctx);
+    }
+}
+
+impl ThreadActor {
+    fn hear_when_stored(&self, over: RunOver, ctx: &mut Context<Self>) {
+        let (look, stored) = Look::new(|_| Ok(()));
+        self.storage.do_send(look);
+        let thread = ctx.address().downgrade();
+        ctx.spawn(wrap_future(async move {
+            // Storage tells the thread first whether it has stored the commit.
+            let _ = stored.await;
+            if let Some(thread) = thread.upgrade() {
+                thread.do_send(LastCommitKnown { over });
+            }
+        }));
+    }
+
+    fn over(&mut self, over: RunOver, ctx: &mut Context<Self>) {
+        let run = over.run_id;
+        let Some(current) = self.current.as_ref().filter(|current| current.run_id == run) else { return };
+        let is_sealed = current.over.is_some();
         if over.end == RunEnd::Died && !is_sealed && self.may_begin_again(run) {
             return self.begin_again(run, ctx);
         }

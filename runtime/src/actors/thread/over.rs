@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use actix::fut::wrap_future;
-use actix::{AsyncContext, Context, Handler};
+use actix::{ActorFutureExt, AsyncContext, Context, Handler};
 use eddyline_engine::RunError;
 use eddyline_engine::checkpoint::Commit;
 use eddyline_engine::fact::{Body, Fact, Failure};
@@ -16,7 +16,7 @@ use super::orders::answered;
 use super::{StopCause, ThreadActor};
 use crate::error::Error as RequestError;
 use crate::machine::Event;
-use crate::messages::{Answer, RunEnd, RunOver, Stored, Unsealed, WriteFailed};
+use crate::messages::{Answer, Look, RunEnd, RunOver, Stored, Unsealed, WriteFailed};
 use crate::runs::CancelAction;
 use crate::storage::{Change, Error};
 use crate::threads::Thread;
@@ -36,15 +36,23 @@ impl ThreadActor {
         current.before = before;
         self.on(Event::Sealed { run: run_id });
         let thread = ctx.address().downgrade();
-        let answer = Answer::new(move |result| {
-            if result.is_err()
-                && let Some(thread) = thread.upgrade()
-            {
-                thread.do_send(Unsealed { run_id });
-            }
-            answer.give(result);
+        let answer = Answer::new(move |result| match (result, thread.upgrade()) {
+            (Err(error), Some(thread)) => thread.do_send(Unsealed { run_id, error, answer }),
+            (result, _) => answer.give(result),
         });
         self.put(changes, answer);
+    }
+
+    /// The thread's record is what it was, and the run fails.
+    fn unseal(&mut self, run_id: Uuid) {
+        let Some(current) = self.current.as_mut().filter(|current| current.run_id == run_id) else { return };
+        current.over = None;
+        if let (Some(before), Some(head)) = (current.before.take(), &mut self.head) {
+            // What clients said about the thread meanwhile stays.
+            let (metadata, config) = (std::mem::take(&mut head.metadata), std::mem::take(&mut head.config));
+            *head = Thread { metadata, config, ..before };
+        }
+        self.on(Event::Unsealed { run: run_id });
     }
 
     /// Stores what the run came to, with the thread as it stands now.
@@ -145,19 +153,25 @@ pub(super) fn exceeded(run_id: Uuid) -> Failure {
     Failure { class: "RuntimeError".into(), message: message.into(), visible: true }
 }
 
-/// The thread's record is what it was, and the run fails.
+/// If it is not known whether the end is stored, storage knows: a run that has ended does not end in another way.
 impl Handler<Unsealed> for ThreadActor {
     type Result = ();
 
-    fn handle(&mut self, Unsealed { run_id }: Unsealed, _: &mut Self::Context) {
-        let Some(current) = self.current.as_mut().filter(|current| current.run_id == run_id) else { return };
-        current.over = None;
-        if let (Some(before), Some(head)) = (current.before.take(), &mut self.head) {
-            // What clients said about the thread meanwhile stays.
-            let (metadata, config) = (std::mem::take(&mut head.metadata), std::mem::take(&mut head.config));
-            *head = Thread { metadata, config, ..before };
+    fn handle(&mut self, Unsealed { run_id, error, answer }: Unsealed, ctx: &mut Self::Context) {
+        if !matches!(error, Error::Unknown { .. }) {
+            self.unseal(run_id);
+            return answer.give(Err(error));
         }
-        self.on(Event::Unsealed { run: run_id });
+        let thread_id = self.thread_id;
+        let (look, run) = Look::new(move |storage| storage.run(thread_id, run_id));
+        self.storage.do_send(look);
+        ctx.spawn(wrap_future::<_, Self>(run).map(move |run, thread, _| {
+            if matches!(run, Ok(Some(run)) if run.status.is_final()) {
+                return answer.give(Ok(()));
+            }
+            thread.unseal(run_id);
+            answer.give(Err(error));
+        }));
     }
 }
 
