@@ -172,7 +172,7 @@ impl Level {
         let Some(map) = map else {
             if let Some(asked) = self.config.answers.as_deref()
                 && !open.iter().any(|open| open == asked)
-                && !self.config.retry
+                && !(self.config.retry && self.has_stored(answer))
                 && !superseded
             {
                 return Err(unknown_interrupt(asked));
@@ -195,6 +195,12 @@ impl Level {
         }
         self.resume_map = Some(Arc::new(map.clone()));
         Ok(None)
+    }
+
+    /// True when the answer stands on the head already, where an attempt before this one put it.
+    fn has_stored(&self, answer: &Shared) -> bool {
+        let mut rows = self.pending.iter().filter(|row| row.task == NULL_TASK);
+        rows.any(|row| &*row.channel == reserved::RESUME && row.value == *answer)
     }
 
     /// The ids of the questions that wait on the head.
