@@ -11,13 +11,18 @@ use uuid::Uuid;
 use crate::threads::Interrupts;
 
 /// How a thread stands as its run tells it, and as it is stored: the one is ahead of the other.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Standings {
     told: Standing,
     stored: Standing,
 }
 
 impl Standings {
+    /// The run begins where an attempt before it left the thread.
+    pub(crate) fn new(left: Standing) -> Self {
+        Self { told: Standing::default(), stored: left }
+    }
+
     pub(crate) fn see(&mut self, fact: &Fact) {
         self.told.see(fact);
         let is_stored = matches!(&fact.body, Body::Checkpoint(checkpoint) if checkpoint.loaded);

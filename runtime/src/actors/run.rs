@@ -18,7 +18,7 @@ use crate::configuration;
 use crate::environment::Environment;
 use crate::messages::{CancelTasks, CutOff, RunEnd, RunOver, StartAttempt};
 use crate::runs::Run;
-use crate::standing::Standings;
+use crate::standing::{Standing, Standings};
 use crate::stream::demand::Demand;
 use crate::stream::feed::FactSender;
 
@@ -27,6 +27,8 @@ pub(crate) struct Launch {
     pub(crate) environment: Arc<Environment>,
     pub(crate) thread: WeakAddr<ThreadActor>,
     pub(crate) run: Run,
+    /// How an attempt before it left the thread.
+    pub(crate) left: Standing,
     pub(crate) graph: Graph,
     pub(crate) config: Arc<RunConfig>,
     /// The epoch in which it commits.
@@ -49,9 +51,10 @@ pub(crate) struct RunActor {
 }
 
 impl RunActor {
-    pub(crate) fn new(launch: Launch) -> Self {
+    pub(crate) fn new(mut launch: Launch) -> Self {
         // Until the driver says better, any end of this actor is a death.
-        Self { launch, standings: Arc::default(), course: None, tasks: Tasks::new(), end: RunEnd::Died }
+        let standings = Arc::new(Mutex::new(Standings::new(std::mem::take(&mut launch.left))));
+        Self { launch, standings, course: None, tasks: Tasks::new(), end: RunEnd::Died }
     }
 
     fn host(&self, ctx: &mut Context<Self>) -> Arc<dyn Host> {

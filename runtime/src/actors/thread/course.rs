@@ -15,6 +15,7 @@ use crate::actors::{Launch, RunActor};
 use crate::machine::{Effect, Event};
 use crate::messages::{After, Answer, Attach, CutOff, LastCommitKnown, Look, RunEnd, RunOver, StoreCommit};
 use crate::runs::{Run, RunStatus};
+use crate::standing::Standing;
 use crate::storage::{Change, Error, RunMark};
 use crate::stream::feed::feed;
 
@@ -99,7 +100,7 @@ impl ThreadActor {
         queued.run.attempt += 1;
         queued.run.updated_at = now;
         let config = queued.run.config();
-        let (graph, run) = (queued.graph.clone(), queued.run.clone());
+        let (graph, run, left) = (queued.graph.clone(), queued.run.clone(), queued.left.clone());
 
         let (facts, feed) = feed(run_id, self.environment.options.run_channel);
         let begun = facts.commit();
@@ -119,6 +120,7 @@ impl ThreadActor {
             demand: Arc::clone(&self.demand),
             draining: Arc::clone(&draining),
             run,
+            left,
         };
         let limit = ctx.run_later(self.environment.options.run_timeout, move |thread, _| {
             thread.time_out(run_id);
@@ -171,7 +173,7 @@ impl ThreadActor {
     }
 
     /// Begins the next attempt at a run whose actor died, from its last commit.
-    fn begin_again(&mut self, run_id: Uuid, ctx: &mut Context<Self>) {
+    fn begin_again(&mut self, run_id: Uuid, left: Standing, ctx: &mut Context<Self>) {
         let Some(current) = self.current.take() else { return };
         tracing::error!(thread_id = %self.thread_id, %run_id, "the actor of a run died; the run goes on from its last commit");
         if let Some(limit) = current.limit {
@@ -179,6 +181,9 @@ impl ThreadActor {
         }
         ctx.spawn(wrap_future(current.facts.end(None)));
         self.place = Some(current.place);
+        if let Some(queued) = self.runs.get_mut(&run_id) {
+            queued.left = left;
+        }
         self.launch(run_id, ctx);
     }
 
@@ -261,7 +266,7 @@ impl ThreadActor {
         let Some(current) = self.current.as_ref().filter(|current| current.run_id == run) else { return };
         let is_sealed = current.over.is_some();
         if over.end == RunEnd::Died && !is_sealed && self.may_begin_again(run) {
-            return self.begin_again(run, ctx);
+            return self.begin_again(run, over.standing, ctx);
         }
         if let Some(current) = &mut self.current {
             current.over.get_or_insert(over);

@@ -77,7 +77,7 @@ pub(crate) struct ThreadActor {
 struct Queued {
     run: Run,
     graph: Graph,
-    /// How it left the thread, if it waits because it was cut off.
+    /// How an attempt at it left the thread.
     left: Standing,
 }
 
