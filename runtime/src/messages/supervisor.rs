@@ -51,7 +51,7 @@ pub(crate) struct ThreadGone {
     pub(crate) thread_id: Uuid,
     /// Which of the actors that this thread had.
     pub(crate) life: u64,
-    /// True when runs were under way or waited: it panicked, or storage did not take what it had to store.
+    /// True when it panicked, or storage did not take what it had to store: there may be runs that nobody goes on with.
     pub(crate) in_disorder: bool,
 }
 

@@ -251,7 +251,7 @@ impl Actor for ThreadActor {
             supervisor.do_send(ThreadGone {
                 thread_id: self.thread_id,
                 life: self.life,
-                in_disorder: !self.closing && self.queue.is_busy(),
+                in_disorder: !self.closing,
             });
         }
     }

@@ -120,6 +120,8 @@ impl ThreadActor {
             Err(error) => {
                 let error: crate::storage::Error = error;
                 tracing::error!(thread_id = %thread.thread_id, %error, "cannot read a thread");
+                // The next order tries again.
+                thread.closing = true;
                 ctx.stop();
             }
         }));
@@ -144,6 +146,7 @@ impl ThreadActor {
             let effects = self.on(Event::Recovered { run, due });
             self.apply(effects, ctx);
         }
+        self.be_busy_no_more(ctx);
     }
 
     fn give_up(&mut self, run: Run, end: RunEnd, standing: Standing, more: bool, ctx: &mut Context<Self>) {

@@ -6,8 +6,11 @@ use std::time::Duration;
 use actix::{ActorContext, AsyncContext, Context, Handler};
 
 use super::ThreadActor;
+use super::ending::at_rest;
 use crate::machine::Event;
 use crate::messages::{CloseStreams, Drain, FallAsleep, Sleepy, StreamsClosed, Unheard, WriteFailed};
+use crate::storage::Change;
+use crate::threads::{Thread, ThreadStatus};
 
 impl ThreadActor {
     /// Nothing is under way and nothing may start, or nothing waits.
@@ -15,9 +18,25 @@ impl ThreadActor {
         if !self.deleting.is_empty() {
             self.delete(ctx);
         }
+        self.be_busy_no_more(ctx);
         if self.queue.is_draining() {
             self.close(ctx);
         }
+    }
+
+    /// When the end of the last run was put, another waited that was cancelled since, or was never stored: then the
+    /// record still says that the thread is busy.
+    pub(super) fn be_busy_no_more(&mut self, ctx: &mut Context<Self>) {
+        let now = self.environment.now();
+        let is_busy = |thread: &&mut Thread| thread.status == ThreadStatus::Busy;
+        let Some(thread) = self.head.as_mut().filter(is_busy) else { return };
+        if self.queue.has_runs() {
+            return;
+        }
+        thread.status = at_rest(thread);
+        thread.updated_at = now;
+        let changes = vec![Change::PutThread(thread.clone())];
+        self.put(changes, Self::answer_or_end(ctx, |_| ()));
     }
 
     /// Sets the clock for a nap, or stops it: after every message that may have changed whether there is
