@@ -128,7 +128,7 @@ impl Actor for BrokerActor {
             self.demand.leave(listener.tokens);
         }
         if let Some(thread) = self.thread.upgrade() {
-            thread.do_send(StreamsClosed);
+            thread.do_send(StreamsClosed { demand: Arc::clone(&self.demand) });
         }
     }
 }

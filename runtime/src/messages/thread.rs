@@ -16,6 +16,7 @@ use crate::standing::Standing;
 use crate::state::{CheckpointAddress, UpdateState};
 use crate::storage::{Change, Error, Result};
 use crate::stream::Subscription;
+use crate::stream::demand::Demand;
 use crate::threads::{IfExists, Thread, Ttl};
 
 /// Makes the thread; answers when it is stored.
@@ -219,9 +220,12 @@ pub(crate) struct WriteFailed {
 pub(crate) struct Unheard;
 
 /// The broker has ended.
-#[derive(Clone, Copy, Debug, Message)]
+#[derive(Clone, Debug, Message)]
 #[rtype(result = "()")]
-pub(crate) struct StreamsClosed;
+pub(crate) struct StreamsClosed {
+    /// Which it kept: a thread that was deleted and made again has another broker.
+    pub(crate) demand: Arc<Demand>,
+}
 
 /// Go to sleep; no more orders will come.
 #[derive(Clone, Copy, Debug, Message)]

@@ -1,6 +1,8 @@
 //! How runs are stopped and deleted, and the thread itself. What is under way stops first; what is asked for
 //! is answered when it is stored.
 
+use std::sync::Arc;
+
 use actix::{Addr, Context, Handler};
 use uuid::Uuid;
 
@@ -218,8 +220,10 @@ impl ThreadActor {
         self.put(vec![Change::DeleteThread], answer);
         // One that is made anew begins anew.
         self.epoch = 0;
-        if let Some(broker) = &self.broker {
+        // Nor has it anything to do with its listeners.
+        if let Some(broker) = self.broker.take() {
             broker.do_send(CloseStreams);
+            self.demand = Arc::default();
         }
     }
 }

@@ -106,7 +106,11 @@ impl Handler<Drain> for ThreadActor {
 impl Handler<StreamsClosed> for ThreadActor {
     type Result = ();
 
-    fn handle(&mut self, _: StreamsClosed, ctx: &mut Self::Context) {
+    fn handle(&mut self, StreamsClosed { demand }: StreamsClosed, ctx: &mut Self::Context) {
+        if !Arc::ptr_eq(&demand, &self.demand) {
+            // The thread was deleted, and this was the broker of the one before.
+            return;
+        }
         // One that ended without being asked to is made anew when it is needed.
         self.broker = None;
         self.demand = Arc::default();
