@@ -60,7 +60,7 @@ mod tests {
 
     fn commit(thread_id: Uuid, epoch: u64) -> Transaction {
         let commit = Commit { ns: "".into(), writes: None, checkpoint: None, outcome: Outcome::Continue };
-        Transaction::Thread { thread_id, epoch, changes: vec![Change::Commit(commit)] }
+        Transaction::Thread { thread_id, epoch, begins: true, changes: vec![Change::Commit(commit)] }
     }
 
     #[test]
@@ -69,7 +69,8 @@ mod tests {
         let lost: Result<()> = Err(Error::Failed { message: "full".to_owned() });
         lineages.note(commit(A, 1).lineage(), &lost);
         assert!(lineages.admit(&commit(A, 1)).is_err());
-        let record = Transaction::Thread { thread_id: A, epoch: 1, changes: vec![Change::DeleteThread] };
+        let record =
+            Transaction::Thread { thread_id: A, epoch: 1, begins: true, changes: vec![Change::DeleteThread] };
         assert!(lineages.admit(&record).is_ok(), "it builds on nothing");
         assert!(lineages.admit(&commit(B, 1)).is_ok());
         assert!(lineages.admit(&commit(A, 2)).is_ok());

@@ -184,7 +184,7 @@ pub enum AssistantChange {
 impl Transaction {
     /// The thread and the epoch, if it holds commits: later ones of these build on it.
     pub(crate) fn lineage(&self) -> Option<(Uuid, u64)> {
-        let Self::Thread { thread_id, epoch, changes } = self else { return None };
+        let Self::Thread { thread_id, epoch, changes, .. } = self else { return None };
         let commits = changes.iter().any(|change| matches!(change, Change::Commit(_)));
         commits.then_some((*thread_id, *epoch))
     }

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Current, StopCause, ThreadActor};
 use crate::actors::{Launch, RunActor};
 use crate::machine::{Effect, Event};
-use crate::messages::{After, Answer, Attach, CutOff, LastCommitKnown, Look, RunEnd, RunOver, StoreCommit};
+use crate::messages::{Answer, Attach, CutOff, LastCommitKnown, Look, RunEnd, RunOver, StoreCommit};
 use crate::runs::{Run, RunStatus};
 use crate::standing::Standing;
 use crate::storage::{Change, Error, RunMark};

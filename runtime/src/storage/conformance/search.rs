@@ -18,7 +18,8 @@ fn thread(storage: &mut dyn Storage, id: u128, metadata: Value, change: impl FnO
 }
 
 fn order(storage: &mut dyn Storage, id: u128, change: Change) {
-    let order = Transaction::Thread { thread_id: Uuid::from_u128(id), epoch: 0, changes: vec![change] };
+    let order =
+        Transaction::Thread { thread_id: Uuid::from_u128(id), epoch: 0, begins: true, changes: vec![change] };
     let answers = storage.write(vec![order]);
     assert!(matches!(answers[..], [Ok(())]), "{answers:?}");
 }
@@ -52,7 +53,8 @@ pub(super) fn threads_are_filtered(storage: &mut dyn Storage) {
     });
     thread(storage, 3, json!({}), |thread| thread.status = ThreadStatus::Busy);
     // Only an epoch, and no record.
-    let fence = Transaction::Thread { thread_id: Uuid::from_u128(4), epoch: 1, changes: vec![] };
+    let fence =
+        Transaction::Thread { thread_id: Uuid::from_u128(4), epoch: 1, begins: true, changes: vec![] };
     storage.write(vec![fence]);
 
     let status = |status| ThreadFilter { status: Some(status), ..ThreadFilter::default() };

@@ -40,7 +40,7 @@ fn with_text(text: &str, mut commit: Commit) -> Commit {
 
 fn copy(storage: &mut dyn Storage, source: Uuid, target: Uuid) {
     let change = Change::CopyThread { source, now: Timestamp(50) };
-    let order = Transaction::Thread { thread_id: target, epoch: 0, changes: vec![change] };
+    let order = Transaction::Thread { thread_id: target, epoch: 0, begins: true, changes: vec![change] };
     let answers = storage.write(vec![order]);
     assert!(matches!(answers[..], [Ok(())]), "{answers:?}");
 }
@@ -102,7 +102,7 @@ pub(super) fn a_copy_has_the_history_and_goes_its_own_way(storage: &mut dyn Stor
 
     let before = history(storage, THREAD, "");
     let more = [Change::Commit(with_text("more", step("", 5))), Change::DeleteRun(Uuid::from_u128(1))];
-    let order = Transaction::Thread { thread_id: OTHER, epoch: 1, changes: more.into() };
+    let order = Transaction::Thread { thread_id: OTHER, epoch: 1, begins: true, changes: more.into() };
     assert!(storage.write(vec![order])[0].is_ok());
     assert_eq!(ids(&history(storage, OTHER, "")), [5, 4, 3]);
     assert_eq!(history(storage, THREAD, ""), before);
@@ -137,7 +137,7 @@ pub(super) fn expired_threads_are_found(storage: &mut dyn Storage) {
             ..Thread::new(Uuid::from_u128(id), Map::new(), Timestamp(0))
         };
         let changes = vec![Change::PutThread(thread.clone())];
-        let order = Transaction::Thread { thread_id: thread.thread_id, epoch: 0, changes };
+        let order = Transaction::Thread { thread_id: thread.thread_id, epoch: 0, begins: true, changes };
         assert!(storage.write(vec![order])[0].is_ok());
         assert_eq!(storage.read().thread(thread.thread_id).expect("reads").expect("is there").thread, thread);
     };

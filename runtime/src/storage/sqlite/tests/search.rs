@@ -55,7 +55,7 @@ fn fill(storage: &mut dyn Storage, count: u64) {
         let made = some.iter().map(|n| {
             let thread = nth(*n, count);
             let changes = vec![Change::PutThread(thread.clone())];
-            Transaction::Thread { thread_id: thread.thread_id, epoch: 0, changes }
+            Transaction::Thread { thread_id: thread.thread_id, epoch: 0, begins: true, changes }
         });
         assert!(storage.write(made.collect()).iter().all(Result::is_ok));
     }
