@@ -10,6 +10,7 @@ pub mod disk_full;
 mod journey;
 pub mod kill;
 mod random;
+pub mod simulation;
 mod sqlite;
 mod time;
 pub mod torn;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
-use eddyline_faults::{Program, commit_points, disk_full, kill, torn};
+use eddyline_faults::{Program, commit_points, disk_full, kill, simulation, torn};
 
 /// Breaks a server in every way that has a recipe, and prints what it lost.
 #[derive(Parser)]
@@ -49,6 +49,18 @@ enum Recipe {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Live through seeds in a world of one OS thread and a clock of its own, twice each
+    Simulate {
+        /// How many
+        #[arg(long, default_value_t = 100_000)]
+        seeds: u64,
+        /// The first of them
+        #[arg(long, default_value_t = 1)]
+        first: u64,
+        /// Print what happens with the first one instead
+        #[arg(long)]
+        trace: bool,
+    },
     /// Be the server that other recipes break
     #[command(hide = true)]
     Serve { folder: PathBuf },
@@ -74,10 +86,17 @@ fn main() -> Result<()> {
             let figures = disk_full::run(&program, &folder, count, seed)?;
             (figures.to_string(), figures.hold())
         }
+        Recipe::Simulate { first, trace: true, .. } => (simulation::trace(first)?, true),
+        Recipe::Simulate { seeds, first, trace: false } => {
+            let figures = simulation::run(first, seeds)?;
+            (figures.to_string(), figures.hold())
+        }
         Recipe::Serve { folder } => return eddyline_faults::serve(&folder),
     };
     std::io::stdout().write_all(figures.as_bytes())?;
     ensure!(hold, "it did not hold; what is left is in {}", folder.display());
-    std::fs::remove_dir_all(&folder)?;
+    if folder.exists() {
+        std::fs::remove_dir_all(&folder)?;
+    }
     Ok(())
 }
