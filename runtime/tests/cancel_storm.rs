@@ -36,38 +36,31 @@ impl World {
     }
 }
 
-fn toil(
+/// A node that works on the world and never ends.
+fn on<F: Future<Output = Update<Work>>>(
     world: &Arc<World>,
-) -> impl Fn(Work) -> futures_util::future::BoxFuture<'static, Update<Work>> + use<> {
+    work: fn(Arc<World>) -> F,
+) -> impl Fn(Work) -> F + use<F> {
     let world = Arc::clone(world);
-    move |_| {
-        let world = Arc::clone(&world);
-        Box::pin(async move {
-            loop {
-                world.effect();
-                tokio::time::sleep(Duration::from_micros(200)).await;
-            }
-        })
+    move |_| work(Arc::clone(&world))
+}
+
+async fn toil(world: Arc<World>) -> Update<Work> {
+    loop {
+        world.effect();
+        tokio::time::sleep(Duration::from_micros(200)).await;
     }
 }
 
 /// Blocks its OS thread for two milliseconds at a time.
-fn block(
-    world: &Arc<World>,
-) -> impl Fn(Work) -> futures_util::future::BoxFuture<'static, Update<Work>> + use<> {
-    let world = Arc::clone(world);
-    move |_| {
-        let world = Arc::clone(&world);
-        Box::pin(async move {
-            loop {
-                for _ in 0..4 {
-                    world.effect();
-                    std::thread::sleep(Duration::from_micros(500));
-                }
-                world.effect();
-                tokio::task::yield_now().await;
-            }
-        })
+async fn block(world: Arc<World>) -> Update<Work> {
+    loop {
+        for _ in 0..4 {
+            world.effect();
+            std::thread::sleep(Duration::from_micros(500));
+        }
+        world.effect();
+        tokio::task::yield_now().await;
     }
 }
 
@@ -76,17 +69,17 @@ fn alone(node: Node<Work>) -> CompiledGraph<Work> {
 }
 
 fn runtime(world: &Arc<World>) -> Runtime {
-    let nested = alone(Node::new("work", toil(world)));
+    let nested = alone(Node::new("work", on(world, toil)));
     let outer = StateGraph::<Work>::new()
         .node("inner", nested)
-        .node("beside", toil(world))
+        .node("beside", on(world, toil))
         .edge(START, "inner")
         .edge(START, "beside")
         .compile()
         .unwrap();
     Runtime::builder()
-        .graph("toil", alone(Node::new("work", toil(world))))
-        .graph("block", alone(Node::new("work", block(world)).blocking()))
+        .graph("toil", alone(Node::new("work", on(world, toil))))
+        .graph("block", alone(Node::new("work", on(world, block)).blocking()))
         .graph("nested", outer)
         .start()
         .unwrap()

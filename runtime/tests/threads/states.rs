@@ -1,9 +1,4 @@
-//! States read and changed by hand, as a program that embeds the runtime sees them.
-
-// This is a test from end to end; the lint's own exception knows only functions marked as tests.
-#![allow(clippy::unwrap_used)]
-
-use std::time::Duration;
+//! States read and changed by hand.
 
 use eddyline_engine::checkpoint::Source;
 use eddyline_engine::prelude::*;
@@ -17,30 +12,10 @@ use eddyline_runtime::{
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-#[state]
-struct Joke {
-    topic: String,
-    joke: Option<String>,
-    #[state(reduce = append)]
-    log: Vec<String>,
-}
-
-async fn refine(state: Joke) -> Update<Joke> {
-    Joke::update().topic(state.topic + " and cats").log(["refine".to_owned()])
-}
-
-async fn ask(_: Joke, ctx: NodeContext) -> Result<Update<Joke>> {
-    let answer: String = ctx.interrupt(json!("ok?"))?;
-    Ok(Joke::update().joke(answer))
-}
+use crate::{Joke, ask, nap, pair, refine};
 
 async fn fail(_: Joke) -> Result<Update<Joke>> {
     Err(NodeError::visible("ValueError", "no"))
-}
-
-async fn nap(_: Joke) -> Update<Joke> {
-    tokio::time::sleep(Duration::from_millis(200)).await;
-    Joke::update().joke("slept")
 }
 
 // Routes take the state by value, as nodes do.
@@ -48,17 +23,6 @@ async fn nap(_: Joke) -> Update<Joke> {
 fn explode_on_dogs(state: Joke) -> &'static str {
     assert!(!state.topic.contains("dogs"), "route boom");
     END
-}
-
-/// `refine`, then `second`.
-fn pair<M>(second: impl eddyline_engine::node::IntoNode<Joke, M>) -> CompiledGraph<Joke> {
-    StateGraph::<Joke>::new()
-        .node("refine", refine)
-        .node("second", second)
-        .edge(START, "refine")
-        .edge("refine", "second")
-        .compile()
-        .unwrap()
 }
 
 fn exploding() -> CompiledGraph<Joke> {

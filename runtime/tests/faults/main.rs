@@ -3,25 +3,25 @@
 // This is a test from end to end; the lint's own exception knows only functions marked as tests.
 #![allow(clippy::unwrap_used)]
 
-use std::collections::HashSet;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
-use std::sync::{Arc, Mutex};
+mod nodes;
+mod plan;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use eddyline_engine::checkpoint::Outcome;
 use eddyline_engine::config::Durability;
 use eddyline_engine::fact::Body;
-use eddyline_engine::node::Placement;
 use eddyline_engine::prelude::*;
-use eddyline_runtime::storage::{
-    Change, Error as StorageError, MemoryStorage, Read, Readers, Storage, Transaction,
-};
+use eddyline_runtime::storage::Read;
 use eddyline_runtime::{
     CancelAction, CancelRun, CreateThread, Delivery, Handle, Options, ReadHistory, ReadState, Run, RunStatus,
     Runtime, StartRun, Subscription, ThreadStatus, UpdateState,
 };
 use serde_json::json;
 use uuid::Uuid;
+
+use crate::plan::{Faulty, Plan};
 
 #[state]
 struct Count {
@@ -45,106 +45,6 @@ fn counting() -> CompiledGraph<Count> {
         .conditional_edges("add", again, ["add", END])
         .compile()
         .unwrap()
-}
-
-/// Memory with a plan of what goes wrong.
-struct Faulty {
-    memory: MemoryStorage,
-    plan: Arc<Plan>,
-}
-
-#[derive(Default)]
-struct Plan {
-    delay: Duration,
-    refuse_commits: AtomicBool,
-    refuse_ends: AtomicBool,
-    /// Counts commits down, and refuses the one that finds 1.
-    refuse_one: AtomicI64,
-    refuse_runs: AtomicBool,
-    /// Ends are stored, and nobody hears of it.
-    lose_ends: AtomicBool,
-    stored: Mutex<HashSet<Uuid>>,
-    memory: Mutex<MemoryStorage>,
-    /// How the run and its thread stand after each commit that says that a run is over.
-    ends: Mutex<Vec<(Option<RunStatus>, Option<ThreadStatus>)>>,
-}
-
-impl Plan {
-    fn refuses(&self, transaction: &Transaction) -> bool {
-        let refuses = |change: &Change| match change {
-            Change::Commit(_) => {
-                self.refuse_one.fetch_sub(1, Ordering::SeqCst) == 1
-                    || self.refuse_commits.load(Ordering::SeqCst)
-            }
-            Change::PutRun(_) => self.refuse_runs.load(Ordering::SeqCst),
-            Change::MarkRun(run) => run.status.is_final() && self.refuse_ends.load(Ordering::SeqCst),
-            _ => false,
-        };
-        changes(transaction).iter().any(refuses)
-    }
-
-    fn loses(&self, transaction: &Transaction) -> bool {
-        let ends = |change: &Change| matches!(change, Change::MarkRun(run) if run.status.is_final());
-        self.lose_ends.load(Ordering::SeqCst) && changes(transaction).iter().any(ends)
-    }
-
-    fn note(&self, transaction: &Transaction) {
-        let changes = changes(transaction);
-        for change in changes {
-            let Change::Commit(commit) = change else { continue };
-            if let Some(new) = &commit.checkpoint {
-                self.stored.lock().unwrap().insert(new.checkpoint.id);
-            }
-            if commit.outcome != Outcome::Continue {
-                self.ends.lock().unwrap().push(standing(changes));
-            }
-        }
-    }
-}
-
-fn standing(changes: &[Change]) -> (Option<RunStatus>, Option<ThreadStatus>) {
-    let run = |change: &Change| if let Change::MarkRun(run) = change { Some(run.status) } else { None };
-    let thread =
-        |change: &Change| if let Change::PutThread(thread) = change { Some(thread.status) } else { None };
-    (changes.iter().find_map(run), changes.iter().find_map(thread))
-}
-
-/// What a transaction changes of a thread.
-fn changes(transaction: &Transaction) -> &[Change] {
-    match transaction {
-        Transaction::Thread { changes, .. } => changes,
-        Transaction::Items(_) | Transaction::Assistant(_) => &[],
-    }
-}
-
-impl Storage for Faulty {
-    fn read(&mut self) -> &mut dyn Read {
-        self.memory.read()
-    }
-
-    fn readers(&self) -> Arc<dyn Readers> {
-        self.memory.readers()
-    }
-
-    fn write(&mut self, batch: Vec<Transaction>) -> Vec<Result<(), StorageError>> {
-        std::thread::sleep(self.plan.delay);
-        let mut has_refused = false;
-        let one = |transaction: Transaction| {
-            let builds_on = changes(&transaction).iter().any(|change| matches!(change, Change::Commit(_)));
-            // The tests write to one thread.
-            if self.plan.refuses(&transaction) || (has_refused && builds_on) {
-                has_refused = true;
-                return Err(StorageError::Failed { message: "the disk is full".to_owned() });
-            }
-            self.plan.note(&transaction);
-            if self.plan.loses(&transaction) {
-                self.memory.write(vec![transaction]).remove(0)?;
-                return Err(StorageError::Unknown { message: "the wire was cut".to_owned() });
-            }
-            self.memory.write(vec![transaction]).remove(0)
-        };
-        batch.into_iter().map(one).collect()
-    }
 }
 
 fn runtime(plan: Plan, options: Options) -> (Runtime, Arc<Plan>) {
@@ -361,77 +261,6 @@ async fn a_reader_who_falls_behind_is_told_and_goes_on() {
     }
     assert_eq!(gaps, 1);
     runtime.shutdown().await;
-}
-
-fn placed(node: Node<Count>, placement: Placement) -> Node<Count> {
-    match placement {
-        Placement::Pool => node,
-        Placement::Blocking => node.blocking(),
-        Placement::Inline => node.inline(),
-    }
-}
-
-/// Says so when it is dropped.
-struct Dropped(Arc<AtomicBool>);
-
-impl Drop for Dropped {
-    fn drop(&mut self) {
-        self.0.store(true, Ordering::SeqCst);
-    }
-}
-
-#[tokio::test]
-async fn a_run_that_is_cut_off_cancels_its_nodes() {
-    for placement in [Placement::Pool, Placement::Blocking] {
-        let dropped = Arc::new(AtomicBool::new(false));
-        let flag = Arc::clone(&dropped);
-        let never = move |_: Count| {
-            let guard = Dropped(Arc::clone(&flag));
-            async move {
-                let _guard = guard;
-                std::future::pending::<Update<Count>>().await
-            }
-        };
-        let graph = StateGraph::<Count>::new()
-            .add(placed(Node::new("never", never), placement))
-            .edge(START, "never")
-            .compile()
-            .unwrap();
-        let options = Options { shutdown_grace: Duration::from_millis(20), ..Options::default() };
-        let runtime = Runtime::builder().graph("count", graph).options(options).start().unwrap();
-        let handle = runtime.handle();
-        let thread_id = thread(&handle).await;
-        let (_, mut events) = start(&handle, thread_id, Durability::Async).await;
-        while !matches!(events.next().await, Some(Delivery::Fact(entry)) if matches!(entry.fact.body, Body::TaskStarted(_)))
-        {
-        }
-        runtime.shutdown().await;
-        assert!(dropped.load(Ordering::SeqCst), "{placement:?}");
-    }
-}
-
-#[tokio::test]
-async fn nodes_run_where_they_want_to() {
-    for placement in [Placement::Pool, Placement::Blocking, Placement::Inline] {
-        let here = move |_: Count| async {
-            let name = std::thread::current().name().unwrap_or_default().to_owned();
-            Count::update().count(u64::from(name.starts_with("eddyline-node")))
-        };
-        let graph = StateGraph::<Count>::new()
-            .add(placed(Node::new("here", here), placement))
-            .edge(START, "here")
-            .compile()
-            .unwrap();
-        let runtime = Runtime::builder().graph("count", graph).start().unwrap();
-        let handle = runtime.handle();
-        let thread_id = thread(&handle).await;
-        let (_, mut events) = start(&handle, thread_id, Durability::Async).await;
-        assert_eq!(failure(&bodies(&mut events).await), None);
-        let values = handle.thread(thread_id).await.unwrap().values.unwrap();
-        let pool = u64::from(placement != Placement::Inline);
-        assert_eq!(values.to_json(), json!({"count": pool}), "{placement:?}");
-        runtime.shutdown().await;
-    }
 }
 
 #[tokio::test]
