@@ -11,7 +11,7 @@ use crate::messages::{Forward, Look, Resume};
 /// Threads that may be waking at once.
 const WAKING: usize = 64;
 
-/// Wakes each thread that has open runs. Ends when the last of them is told, or when the runtime stops.
+/// Wakes each thread that has open runs or is said to be busy. Ends when the last of them is told, or when the runtime stops.
 pub(crate) async fn wake_threads(inner: Inner) {
     let (look, answer) = Look::new(|storage| storage.open_threads());
     inner.storage.do_send(look);

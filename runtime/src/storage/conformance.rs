@@ -134,6 +134,12 @@ fn open_runs_are_found_oldest_first(storage: &mut dyn Storage) {
     }
     put(storage, 1, [2, 3, 4].map(|id| with(id, RunStatus::Success)).into());
     assert!(storage.read().open_threads().expect("reads").is_empty());
+    let stands =
+        |status| Change::PutThread(Thread { status, ..Thread::new(THREAD, Map::new(), Timestamp(0)) });
+    put(storage, 1, vec![stands(ThreadStatus::Busy)]);
+    assert_eq!(storage.read().open_threads().expect("reads"), [THREAD], "nothing else would end that");
+    put(storage, 1, vec![stands(ThreadStatus::Idle)]);
+    assert!(storage.read().open_threads().expect("reads").is_empty());
 }
 
 fn a_run_is_marked_and_stays_what_it_was(storage: &mut dyn Storage) {
@@ -142,7 +148,12 @@ fn a_run_is_marked_and_stays_what_it_was(storage: &mut dyn Storage) {
     put(storage, 0, vec![Change::PutRun(run(1)), Change::PutRun(run(2)), mark(&marked)]);
     assert_eq!(storage.read().run(THREAD, marked.run_id).expect("reads"), Some(marked.clone()));
     marked.status = RunStatus::Success;
-    put(storage, 0, vec![mark(&marked), mark(&run(3))]);
+    let transaction = |begins, changes| Transaction::Thread { thread_id: THREAD, epoch: 0, begins, changes };
+    let unknown = vec![Change::PutRun(run(4)), mark(&run(3))];
+    assert!(matches!(storage.write(vec![transaction(true, unknown)])[..], [Err(Error::Failed { .. })]));
+    assert_eq!(storage.read().run(THREAD, Uuid::from_u128(4)).expect("reads"), None, "all or nothing");
+    let known = vec![mark(&marked), mark(&run(3))];
+    assert!(matches!(storage.write(vec![transaction(false, known)])[..], [Ok(())]));
     assert_eq!(storage.read().run(THREAD, marked.run_id).expect("reads"), Some(marked));
     assert_eq!(storage.read().open_runs(THREAD).expect("reads"), [run(2)]);
     assert_eq!(storage.read().run(THREAD, Uuid::from_u128(3)).expect("reads"), None, "marks make no run");

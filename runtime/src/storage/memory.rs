@@ -15,10 +15,13 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::assistants::Assistants;
-use super::{Change, ItemChange, Read, Readers, Result, Storage, StoredAssistant, StoredThread, Transaction};
+use super::{
+    Change, Error, ItemChange, Read, Readers, Result, RunMark, Storage, StoredAssistant, StoredThread,
+    Transaction,
+};
 use crate::assistants::{AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run};
-use crate::threads::{SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadUsage};
+use crate::threads::{SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadStatus, ThreadUsage};
 
 /// Keeps everything in memory, for as long as it or one of its readers lives.
 #[derive(Clone, Debug, Default)]
@@ -106,7 +109,10 @@ impl Read for MemoryStorage {
 
     fn open_threads(&mut self) -> Result<Vec<Uuid>> {
         let tables = self.tables();
-        let open = |rows: &Rows| rows.runs.values().any(|run| !run.status.is_final());
+        let open = |rows: &Rows| {
+            rows.thread.as_ref().is_some_and(|thread| thread.status == ThreadStatus::Busy)
+                || rows.runs.values().any(|run| !run.status.is_final())
+        };
         Ok(tables.threads.iter().filter(|(_, rows)| open(rows)).map(|(thread_id, _)| *thread_id).collect())
     }
 
@@ -205,7 +211,7 @@ impl MemoryStorage {
 }
 
 impl Tables {
-    /// Keeps all of it: once the epoch is accepted, nothing can fail.
+    /// Keeps all of it: once the epoch is accepted, and what it begins with is there, nothing can fail.
     fn apply(&mut self, transaction: Transaction) -> Result<()> {
         let (thread_id, epoch, begins, changes) = match transaction {
             Transaction::Thread { thread_id, epoch, begins, changes } => (thread_id, epoch, begins, changes),
@@ -222,6 +228,9 @@ impl Tables {
         };
         let stored = self.threads.get(&thread_id).map_or(0, |rows| rows.epoch);
         Transaction::fence(epoch, begins, stored)?;
+        if begins {
+            self.check_marks(thread_id, &changes)?;
+        }
         for change in changes {
             match change {
                 Change::DeleteThread => {
@@ -240,6 +249,20 @@ impl Tables {
             });
             rows.epoch = epoch;
             rows.change(change);
+        }
+        Ok(())
+    }
+
+    /// Refuses marks of runs that are neither there nor put by the same changes.
+    fn check_marks(&self, thread_id: Uuid, changes: &[Change]) -> Result<()> {
+        let stored = self.threads.get(&thread_id);
+        for change in changes {
+            let Change::MarkRun(RunMark { run_id, .. }) = change else { continue };
+            let is_put = |change: &Change| matches!(change, Change::PutRun(run) if run.run_id == *run_id);
+            if !stored.is_some_and(|rows| rows.runs.contains_key(run_id)) && !changes.iter().any(is_put) {
+                let message = format!("run {run_id} is not stored, so nothing begins with it");
+                return Err(Error::Failed { message });
+            }
         }
         Ok(())
     }

@@ -58,7 +58,8 @@ pub trait Read: Send {
     /// The runs of a thread, newest first; `None` when there is no such thread.
     fn runs(&mut self, request: ListRuns) -> Result<Option<Vec<Run>>>;
 
-    /// The threads that have open runs, each once: runs that are `pending` or `running`.
+    /// The threads that have open runs, or whose record says that they are `busy`, each once: those that a runtime
+    /// takes up when it starts.
     fn open_threads(&mut self) -> Result<Vec<Uuid>>;
 
     /// The thread of a run, if there is such a run.
@@ -234,7 +235,8 @@ pub enum Change {
     PutThread(Thread),
     /// The run's record is new, or takes the place of what there was.
     PutRun(Run),
-    /// How a run stands whose record is there.
+    /// How a run stands whose record is there. Of one that is not there it says nothing, and no epoch begins with it:
+    /// then the transaction fails.
     MarkRun(RunMark),
     /// A moment of a run; how writes meet those that there are says [`Commit`].
     Commit(Commit),

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use uuid::Uuid;
+
 use crate::storage::Error;
 
 /// Why a data folder was not opened.
@@ -76,6 +78,8 @@ pub(super) enum Fault {
     TooDeep,
     #[error("epoch {epoch} is over")]
     Fenced { epoch: u64 },
+    #[error("run {run_id} is not stored, so nothing begins with it")]
+    NoRun { run_id: Uuid },
 }
 
 /// A result inside of this storage.

@@ -209,7 +209,11 @@ impl SqliteStorage {
                     threads::put(db, names, thread, record, head.as_deref())?;
                 }
                 Change::PutRun(run) => runs::put(db, thread, run)?,
-                Change::MarkRun(mark) => runs::mark(db, mark)?,
+                Change::MarkRun(mark) => {
+                    if !runs::mark(db, mark)? && begins {
+                        return Err(Fault::NoRun { run_id: mark.run_id });
+                    }
+                }
                 Change::Commit(commit) => commits.store(commit)?,
                 Change::DeleteRun(run_id) => {
                     prune::run(db, thread, *run_id)?;

@@ -108,12 +108,12 @@ pub(super) fn put(db: &Connection, thread: i64, run: &Run) -> Result<()> {
     Ok(())
 }
 
-/// Changes how a run stands.
-pub(super) fn mark(db: &Connection, mark: &RunMark) -> Result<()> {
+/// Changes how a run stands; `false` when there is no such run.
+pub(super) fn mark(db: &Connection, mark: &RunMark) -> Result<bool> {
     let sql = "UPDATE runs SET status = ?2, attempt = ?3, updated = ?4 WHERE id = ?1";
     let RunMark { run_id, status, attempt, updated_at } = mark;
-    db.prepare_cached(sql)?.execute(params![run_id.as_bytes(), word_of(*status), attempt, updated_at.0])?;
-    Ok(())
+    let mut update = db.prepare_cached(sql)?;
+    Ok(update.execute(params![run_id.as_bytes(), word_of(*status), attempt, updated_at.0])? > 0)
 }
 
 const COLUMNS: &str = "id, status, created, updated, attempt, multitask, assistant, graph, shared, asked";
@@ -147,10 +147,11 @@ pub(super) fn list(db: &Connection, thread: i64, request: ListRuns) -> Result<Ve
 /// What an open run stands as, in the words of the index of open runs.
 const OPEN: &str = "status IN ('pending', 'running', 'cancelling', 'rolling back')";
 
-/// The threads that have open runs. The index holds nothing else.
+/// The threads that have open runs, as the index of those has it, or that say that they are busy.
 pub(super) fn open_threads(db: &Connection) -> Result<Vec<Uuid>> {
     let mut find = db.prepare_cached(&format!(
-        "SELECT id FROM threads WHERE key IN (SELECT thread FROM runs INDEXED BY open_runs WHERE {OPEN})",
+        "SELECT id FROM threads WHERE status = 'busy'
+            OR key IN (SELECT thread FROM runs INDEXED BY open_runs WHERE {OPEN})",
     ))?;
     let ids = find.query_map([], |row| row.get(0).map(Uuid::from_bytes))?;
     Ok(ids.collect::<rusqlite::Result<_>>()?)
