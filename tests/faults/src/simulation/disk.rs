@@ -113,8 +113,26 @@ impl Storage for Disk {
     }
 
     fn write(&mut self, batch: Vec<Transaction>) -> Vec<Result<()>> {
-        batch.into_iter().map(|transaction| self.store(transaction)).collect()
+        let mut broken = Vec::new();
+        let one = |transaction: Transaction| {
+            let Some(lineage) = lineage(&transaction) else { return self.store(transaction) };
+            if broken.contains(&lineage) {
+                return Err(Error::Failed { message: "what it builds on is not there".to_owned() });
+            }
+            let answer = self.store(transaction);
+            if matches!(answer, Err(Error::Failed { .. } | Error::Unknown { .. })) {
+                broken.push(lineage);
+            }
+            answer
+        };
+        batch.into_iter().map(one).collect()
     }
+}
+
+/// The thread and the epoch, if it holds commits: later ones of a batch build on it.
+fn lineage(transaction: &Transaction) -> Option<(Uuid, u64)> {
+    let Transaction::Thread { thread_id, epoch, changes, .. } = transaction else { return None };
+    changes.iter().any(|change| matches!(change, Change::Commit(_))).then_some((*thread_id, *epoch))
 }
 
 /// What is stored of a thread and its runs.
