@@ -87,7 +87,7 @@ struct Serve {
     /// Listen where other machines can reach it, although whoever reaches it may use it
     #[arg(long)]
     allow_remote: bool,
-    /// The folder that keeps threads, runs and checkpoints [default: .eddyline]
+    /// The folder that keeps threads, runs, checkpoints, assistants and items of the store [default: .eddyline]
     #[arg(long, value_name = "FOLDER", conflicts_with = "memory")]
     data_dir: Option<String>,
     /// Keep everything in memory, and lose it at the end

@@ -117,6 +117,7 @@ fn http_options(settings: &Settings) -> HttpOptions {
 fn options(settings: &Settings) -> Options {
     Options {
         runs: settings.runs.max_running,
+        open_runs: settings.runs.max_open,
         run_timeout: settings.runs.timeout,
         shutdown_grace: settings.runs.shutdown_grace,
         tape_bytes: settings.streams.kept_bytes,

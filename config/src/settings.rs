@@ -14,7 +14,7 @@ use crate::typed;
 pub struct Settings {
     /// The HTTP transport.
     pub http: Http,
-    /// The folder that keeps threads, runs and checkpoints; `None` keeps them in memory.
+    /// The folder that keeps threads, runs, checkpoints, assistants and items of the store; `None` keeps them in memory.
     pub data_dir: Option<PathBuf>,
     /// How much may run, and for how long.
     pub runs: Runs,
@@ -33,6 +33,8 @@ pub struct Settings {
 pub struct Runs {
     /// Runs under way at once, over all threads.
     pub max_running: usize,
+    /// Runs that may wait or be under way, over all threads.
+    pub max_open: usize,
     /// How long one attempt at a run may take.
     pub timeout: Duration,
     /// How long the end of the server waits for runs to reach a commit.
@@ -162,6 +164,7 @@ impl TryFrom<typed::Runs> for Runs {
     fn try_from(typed: typed::Runs) -> Result<Self, Error> {
         Ok(Self {
             max_running: number("runs.max_running", typed.max_running, 1, 1 << 20)?,
+            max_open: number("runs.max_open", typed.max_open, 1, 1 << 30)?,
             timeout: seconds("runs.timeout_seconds", typed.timeout_seconds, 1)?,
             shutdown_grace: seconds("runs.shutdown_grace_seconds", typed.shutdown_grace_seconds, 0)?,
         })
@@ -311,6 +314,7 @@ mod tests {
         assert_eq!(settings.data_dir, Some(".eddyline".into()));
         let runs = Runs {
             max_running: 1024,
+            max_open: 100_000,
             timeout: Duration::from_hours(24),
             shutdown_grace: Duration::from_secs(30),
         };

@@ -25,6 +25,7 @@ pub(crate) struct Storage {
 #[serde(default)]
 pub(crate) struct Runs {
     pub(crate) max_running: Option<i64>,
+    pub(crate) max_open: Option<i64>,
     pub(crate) timeout_seconds: Option<i64>,
     pub(crate) shutdown_grace_seconds: Option<i64>,
 }

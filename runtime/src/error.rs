@@ -96,6 +96,12 @@ pub enum Error {
         /// How many may wait ([`Options::waiting_runs`](crate::Options::waiting_runs)).
         limit: usize,
     },
+    /// As many runs wait or are under way as may, over all threads.
+    #[error("{limit} runs wait or are under way already")]
+    TooManyRuns {
+        /// How many may ([`Options::open_runs`](crate::Options::open_runs)).
+        limit: usize,
+    },
     /// The request makes no sense.
     #[error("{message}")]
     Invalid {
@@ -142,6 +148,7 @@ impl Error {
             Self::InvalidUpdate { .. } => "INVALID_UPDATE",
             Self::ThreadBusy { .. } => "THREAD_BUSY",
             Self::QueueFull { .. } => "QUEUE_FULL",
+            Self::TooManyRuns { .. } => "TOO_MANY_RUNS",
             Self::Invalid { .. } => "INVALID_REQUEST",
             Self::Contradiction { .. } => "CONTRADICTING_REQUEST",
             Self::Stopping => "STOPPING",

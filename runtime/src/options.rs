@@ -32,6 +32,8 @@ pub struct Options {
     pub batch_facts: usize,
     /// Runs that may wait for their turn on one thread; the next is refused. Default: 256.
     pub waiting_runs: usize,
+    /// Runs that may wait or be under way, over all threads; the next is refused. Default: 100,000.
+    pub open_runs: usize,
     /// Runs under way at once, over all threads; the next waits for its turn. Default: 1,024.
     pub runs: usize,
     /// How long one attempt at a run may take; then it ends as timed out. Default: a day.
@@ -73,6 +75,7 @@ impl Default for Options {
             run_channel: 64,
             batch_facts: 256,
             waiting_runs: 256,
+            open_runs: 100_000,
             runs: 1024,
             run_timeout: Duration::from_hours(24),
             requests: 4096,

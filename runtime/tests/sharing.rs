@@ -1,4 +1,4 @@
-//! What the runs of one runtime share: the long-term store, and what cached nodes wrote.
+//! What the runs of one runtime share: the long-term store, what cached nodes wrote, and room for so many.
 
 // This is a test from end to end; the lint's own exception knows only functions marked as tests.
 #![allow(clippy::unwrap_used)]
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use eddyline_engine::prelude::*;
 use eddyline_engine::store::{GetItem, PutItem, StoreError};
-use eddyline_runtime::{CreateThread, Handle, Options, Runtime, StartRun};
+use eddyline_runtime::{CancelAction, CancelRun, CreateThread, Error, Handle, Options, Runtime, StartRun};
 use serde_json::{Map, Value, json};
 
 #[state]
@@ -79,5 +79,34 @@ async fn a_cached_node_runs_once_for_an_input() {
     let runtime = Runtime::builder().graph("count", counting(&count)).options(options).start().unwrap();
     assert_eq!(found(&runtime.handle(), "count", "a").await, json!("a 3"));
     assert_eq!(found(&runtime.handle(), "count", "a").await, json!("a 4"));
+    runtime.shutdown().await;
+}
+
+#[tokio::test]
+async fn no_more_runs_are_taken_in_than_there_is_room_for() {
+    let options = Options { open_runs: 2, ..Options::default() };
+    let builder = Runtime::builder().graph("count", counting(&Arc::default())).options(options);
+    let runtime = builder.start().unwrap();
+    let handle = runtime.handle();
+    let later = || StartRun {
+        input: Some(json!({"text": "x"}).into()),
+        delay: Duration::from_hours(1),
+        ..StartRun::new("count")
+    };
+    // Each has a thread of its own.
+    let (first, _) = handle.start_run(later()).await.unwrap();
+    let (_, _second) = handle.start_run(later()).await.unwrap();
+    let refused = handle.start_run(later()).await.unwrap_err();
+    assert!(matches!(refused, Error::TooManyRuns { limit: 2 }), "{refused:?}");
+
+    let stop = CancelRun {
+        thread_id: first.thread_id,
+        run_id: first.run_id,
+        action: CancelAction::Interrupt,
+        reason: "enough".to_owned(),
+        wait: true,
+    };
+    handle.cancel(stop).await.unwrap();
+    let (_, _second) = handle.start_run(later()).await.unwrap();
     runtime.shutdown().await;
 }

@@ -21,6 +21,11 @@ impl AtWork {
         self.runs.write().unwrap_or_else(PoisonError::into_inner).insert(run.run_id, known);
     }
 
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.runs.read().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     pub(crate) fn remove(&self, run_id: Uuid) {
         self.runs.write().unwrap_or_else(PoisonError::into_inner).remove(&run_id);
     }

@@ -102,7 +102,9 @@ impl From<eddyline_runtime::Error> for Refusal {
             | Error::NoGraph { .. }
             | Error::InvalidUpdate { .. }
             | Error::Store(StoreError::Namespace { .. } | StoreError::Operator { .. }) => Reason::BadRequest,
-            Error::QueueFull { .. } | Error::Stopping | Error::Storage(_) => Reason::Unavailable,
+            Error::QueueFull { .. } | Error::TooManyRuns { .. } | Error::Stopping | Error::Storage(_) => {
+                Reason::Unavailable
+            }
             _ => Reason::Internal,
         };
         if reason == Reason::Internal || matches!(error, Error::Storage(_)) {

@@ -106,6 +106,11 @@ impl ThreadActor {
             Ok(graph) => graph.clone(),
             Err(error) => return order.reply.send(Err(error)),
         };
+        // Near enough: the threads of other arbiters count at the same time.
+        let limit = self.environment.options.open_runs;
+        if self.environment.at_work.count() >= limit {
+            return order.reply.send(Err(Error::TooManyRuns { limit }));
+        }
         let strategy = order.request.multitask_strategy;
         let due = self.due(order.request.delay);
         let effects = self.on(Event::Submitted { run, strategy, due });
