@@ -7,15 +7,12 @@ use std::sync::Arc;
 
 use actix::fut::{ActorFutureExt as _, wrap_future};
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
-use tokio::sync::oneshot;
 
 use super::StorageActor;
 use crate::assistants::Assistant;
 use crate::environment::Environment;
 use crate::error::Error;
-use crate::messages::{
-    Answer, ForgetAssistant, Look, MakeAssistant, Put, Reply, RestoreVersion, ReviseAssistant,
-};
+use crate::messages::{ForgetAssistant, Look, MakeAssistant, Put, Reply, RestoreVersion, ReviseAssistant};
 use crate::storage::{self, AssistantChange, Transaction};
 use crate::threads::IfExists;
 
@@ -50,12 +47,9 @@ impl AssistantsActor {
         ctx: &mut Context<Self>,
         then: impl FnOnce(&Self, storage::Result<()>) + 'static,
     ) {
-        let (known, result) = oneshot::channel();
-        // An actor that has ended meanwhile does not wait for it.
-        let answer = Answer::new(move |result| drop(known.send(result)));
-        self.storage.do_send(Put { transaction: Transaction::Assistant(change), answer });
+        let (put, result) = Put::new(Transaction::Assistant(change));
+        self.storage.do_send(put);
         let answered = wrap_future::<_, Self>(result).map(move |result, actor, ctx| {
-            let result = result.expect("an answer is always given");
             if let Err(error) = &result {
                 tracing::error!(%error, "an assistant is not stored; all are read again");
                 actor.read_again(ctx);

@@ -16,13 +16,12 @@ use eddyline_engine::store::{
 };
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use tokio::sync::oneshot;
 
 use crate::actors::{ReaderPool, StorageActor};
 use crate::clock::Clock;
 use crate::error::Error;
 use crate::handle::Handle;
-use crate::messages::{Answer, Look, Put};
+use crate::messages::{Look, Put};
 use crate::options::Options;
 use crate::storage::{self, ItemChange, Read, Transaction};
 
@@ -75,12 +74,9 @@ impl ItemStore {
         &self,
         changes: Vec<ItemChange>,
     ) -> impl Future<Output = Result<(), StoreError>> + Send + 'static {
-        let (reply, stored) = oneshot::channel();
-        // Who waited may have gone.
-        let answer = Answer::new(move |result| drop(reply.send(result)));
-        self.0.storage.do_send(Put { transaction: Transaction::Items(changes), answer });
-        let lost = || storage::Error::Unknown { message: "storage ended before it answered".to_owned() };
-        stored.map(move |stored| Ok(stored.unwrap_or_else(|_| Err(lost()))?))
+        let (put, stored) = Put::new(Transaction::Items(changes));
+        self.0.storage.do_send(put);
+        stored.map(|stored| stored.map_err(StoreError::from))
     }
 
     /// Lets what was read live on, if reading does that and it lives for a time.

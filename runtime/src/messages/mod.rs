@@ -53,6 +53,14 @@ impl Answer {
         Self(Some(Box::new(act)))
     }
 
+    /// An answer that somebody waits for, and where it comes.
+    pub(crate) fn awaited() -> (Self, impl Future<Output = StorageResult<()>> + Send + 'static) {
+        let (reply, answer) = oneshot::channel();
+        // Who waited may have gone.
+        let act = Self::new(move |result| drop(reply.send(result)));
+        (act, async move { answer.await.expect("an answer is always given") })
+    }
+
     /// Does what the one does, and then what the other does.
     pub(crate) fn both(one: Self, other: Self) -> Self {
         Self::new(move |result| {

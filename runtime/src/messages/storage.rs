@@ -15,6 +15,14 @@ pub(crate) struct Put {
     pub(crate) answer: Answer,
 }
 
+impl Put {
+    /// The message, and where its answer comes.
+    pub(crate) fn new(transaction: Transaction) -> (Self, impl Future<Output = Result<()>> + Send + 'static) {
+        let (answer, stored) = Answer::awaited();
+        (Self { transaction, answer }, stored)
+    }
+}
+
 /// Stores what was gathered. Storage says it to itself.
 #[derive(Clone, Copy, Debug, Default, Message)]
 #[rtype(result = "()")]

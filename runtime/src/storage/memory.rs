@@ -237,8 +237,8 @@ impl Tables {
                     self.threads.remove(&thread_id);
                     continue;
                 }
-                Change::CopyThread { source, now } => {
-                    self.copy(source, thread_id, now);
+                Change::CopyThread { source, now, ttl } => {
+                    self.copy(source, thread_id, now, ttl);
                     continue;
                 }
                 _ => {}

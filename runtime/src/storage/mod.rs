@@ -21,7 +21,7 @@ use uuid::Uuid;
 
 use crate::assistants::{Assistant, AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run, RunStatus};
-use crate::threads::{SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadUsage};
+use crate::threads::{SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadTtl, ThreadUsage};
 
 pub use eddyline_engine::StorageError as Error;
 pub(crate) use lineage::Lineages;
@@ -251,6 +251,8 @@ pub enum Change {
         source: Uuid,
         /// When the copy is made.
         now: Timestamp,
+        /// How long it is kept; what was said of the other holds for that alone.
+        ttl: Option<ThreadTtl>,
     },
     /// All checkpoints go but the newest of the root and those that nested graphs made beside it, with the writes
     /// that hang on them.

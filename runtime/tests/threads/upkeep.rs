@@ -183,6 +183,8 @@ async fn the_runtime_sweeps_by_itself() {
     let handle = runtime.handle();
     let thread_id = thread(&handle, None).await;
     let long = thread(&handle, Some(Ttl { minutes: 9.0, ..ttl })).await;
+    let copy = handle.copy_thread(long).await.unwrap();
+    assert_eq!(copy.ttl.unwrap().ttl, ttl, "nobody said how long the copy is kept");
     let mut events = handle
         .listen(eddyline_runtime::Listen {
             thread_id,

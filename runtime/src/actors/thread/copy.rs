@@ -2,12 +2,13 @@
 
 use actix::fut::wrap_future;
 use actix::{ActorFutureExt, AsyncContext, Context, Handler};
-use tokio::sync::oneshot;
+use serde_json::Map;
 
 use super::ThreadActor;
 use crate::error::Error;
 use crate::messages::{Answer, BecomeCopy, Look};
-use crate::storage::{Change, Error as StorageError};
+use crate::storage::Change;
+use crate::threads::Thread;
 
 impl Handler<BecomeCopy> for ThreadActor {
     type Result = ();
@@ -19,17 +20,14 @@ impl Handler<BecomeCopy> for ThreadActor {
         if self.head.is_some() {
             return reply.send(Err(Error::ThreadExists { thread_id }));
         }
-        let (stored, heard) = oneshot::channel();
-        let answer = Answer::new(move |result| {
-            // Whoever waits for it may have ended meanwhile.
-            let _ = stored.send(result);
-        });
-        self.put(vec![Change::CopyThread { source, now: self.environment.now() }], answer);
+        let Thread { created_at: now, ttl, .. } = self.new_thread(Map::new());
+        let changes = vec![Change::CopyThread { source, now, ttl }];
+        let (answer, stored) = Answer::awaited();
+        self.put(changes, answer);
         let (look, record) = Look::new(move |storage| storage.thread(thread_id));
         self.storage.do_send(look);
-        let lost = || StorageError::Unknown { message: "storage ended before it answered".to_owned() };
         let copied = async move {
-            heard.await.unwrap_or_else(|_| Err(lost()))?;
+            stored.await?;
             record.await
         };
         ctx.wait(wrap_future::<_, Self>(copied).map(move |copied, thread, ctx: &mut Context<Self>| {

@@ -38,8 +38,11 @@ fn with_text(text: &str, mut commit: Commit) -> Commit {
     commit
 }
 
+const KEPT: ThreadTtl =
+    ThreadTtl { ttl: Ttl { strategy: PruneStrategy::Delete, minutes: 3.0 }, since: Timestamp(50) };
+
 fn copy(storage: &mut dyn Storage, source: Uuid, target: Uuid) {
-    let change = Change::CopyThread { source, now: Timestamp(50) };
+    let change = Change::CopyThread { source, now: Timestamp(50), ttl: Some(KEPT) };
     let order = Transaction::Thread { thread_id: target, epoch: 0, begins: true, changes: vec![change] };
     let answers = storage.write(vec![order]);
     assert!(matches!(answers[..], [Ok(())]), "{answers:?}");
@@ -88,6 +91,7 @@ pub(super) fn a_copy_has_the_history_and_goes_its_own_way(storage: &mut dyn Stor
         state_updated_at: Timestamp(50),
         status: ThreadStatus::Idle,
         config: Map::new(),
+        ttl: Some(KEPT),
         ..from.thread
     };
     assert_eq!((to.thread, to.epoch), (expected, 0));

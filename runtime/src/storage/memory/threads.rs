@@ -9,7 +9,9 @@ use uuid::Uuid;
 
 use super::{Row, Rows, Tables};
 use crate::storage::belongs_to;
-use crate::threads::{SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadStatus, ThreadUsage, moved};
+use crate::threads::{
+    SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadStatus, ThreadTtl, ThreadUsage, moved,
+};
 
 impl Tables {
     /// A page of the threads that a filter means.
@@ -42,10 +44,10 @@ impl Tables {
     }
 
     /// Makes a thread as a copy of another, if that is there.
-    pub(super) fn copy(&mut self, source: Uuid, thread_id: Uuid, now: Timestamp) {
+    pub(super) fn copy(&mut self, source: Uuid, thread_id: Uuid, now: Timestamp, ttl: Option<ThreadTtl>) {
         let Some(rows) = self.threads.get(&source) else { return };
         let Some(thread) = &rows.thread else { return };
-        let thread = thread.copied(thread_id, now);
+        let thread = thread.copied(thread_id, now, ttl);
         let mut levels = rows.levels.clone();
         for row in levels.values_mut().flat_map(|level| level.checkpoints.values_mut()) {
             moved(Arc::make_mut(&mut row.metadata.extra), source, thread_id);

@@ -189,12 +189,12 @@ impl SqliteStorage {
                 }
                 continue;
             }
-            if let Change::CopyThread { source, now } = change {
+            if let Change::CopyThread { source, now, ttl } = change {
                 let Some((from, _)) = threads::find(db, *source)? else { continue };
                 let Some(stored) = threads::at(db, names, from)? else { continue };
                 let thread = threads::create(db, thread_id, epoch)?;
                 key = Some(thread);
-                let record = stored.thread.copied(thread_id, *now);
+                let record = stored.thread.copied(thread_id, *now, *ttl);
                 copy::thread(Commits { db, names, heads, thread }, (from, *source), &record)?;
                 continue;
             }

@@ -43,7 +43,7 @@ fn check(seed: u64) {
     }
     let copy = Uuid::from_u128(0x11);
     for storage in [&mut sqlite as &mut dyn Storage, &mut memory] {
-        let changes = vec![Change::CopyThread { source: THREAD, now: Timestamp(9) }];
+        let changes = vec![Change::CopyThread { source: THREAD, now: Timestamp(9), ttl: None }];
         let order = Transaction::Thread { thread_id: copy, epoch: 0, begins: true, changes };
         assert!(storage.write(vec![order])[0].is_ok());
     }
