@@ -109,8 +109,8 @@ impl Handle {
     ///
     /// The run is stored when the answer comes, and may be over already. Its status in the answer is
     /// `pending`. Fails with [`Error::ThreadNotFound`], [`Error::AssistantNotFound`],
-    /// [`Error::InvalidAssistant`], [`Error::ThreadBusy`], [`Error::QueueFull`], [`Error::Invalid`] and
-    /// [`Error::Contradiction`].
+    /// [`Error::InvalidAssistant`], [`Error::ThreadBusy`], [`Error::QueueFull`], [`Error::TooManyRuns`],
+    /// [`Error::Invalid`] and [`Error::Contradiction`].
     pub async fn start_run(&self, mut request: StartRun) -> Result<(Run, Subscription), Error> {
         configuration::check(&request)?;
         let resumes = request.command.as_ref().is_some_and(|command| !command["resume"].is_null());
@@ -191,6 +191,11 @@ impl Handle {
     /// Stops several runs, each as [`cancel`](Self::cancel) does, and does not wait for them. Those that are over by
     /// themselves meanwhile are left out. Answers how many were stopped.
     pub async fn cancel_runs(&self, request: CancelRuns) -> Result<usize, Error> {
+        let handle = self.clone();
+        self.to_the_end(async move { handle.stop_runs(request).await }).await
+    }
+
+    async fn stop_runs(&self, request: CancelRuns) -> Result<usize, Error> {
         let CancelRuns { which, action, reason } = request;
         let temporary = self.0.environment.temporaries.runs(|run| which.wants(run));
         let mut runs = self.read(move |storage| which.find(storage)).await?;
@@ -270,6 +275,15 @@ impl Handle {
     /// The long-term store, as nodes have it too.
     pub(crate) fn store(&self) -> Arc<dyn Store> {
         Arc::clone(&self.0.store)
+    }
+
+    /// Carries out all orders of which a request is made, whether anybody waits for the answer or not. Bounded by
+    /// the permits of the orders.
+    pub(crate) async fn to_the_end<T: Send + 'static>(
+        &self,
+        orders: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        pool::run(self.0.environment.node_pool.clone(), orders).await
     }
 
     /// Has the node pool do something that runs code of a graph, or takes several steps; it is done whether

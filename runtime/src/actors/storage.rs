@@ -18,7 +18,8 @@ const MOMENT: Duration = Duration::from_micros(300);
 
 /// Holds the only connection that writes.
 ///
-/// Its queue is bounded by its writers: a run has two unanswered commits at most, a client's order one write.
+/// Its queue is bounded by its writers: each graph level of a run has a handful of unanswered commits at
+/// most (the engine's `saver` says how many), a client's order one write.
 pub(crate) struct StorageActor {
     storage: Box<dyn Storage>,
     batch: Vec<Transaction>,

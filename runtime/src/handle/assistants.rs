@@ -14,7 +14,6 @@ use crate::assistants::{
 use crate::configuration;
 use crate::error::Error;
 use crate::messages::{ForgetAssistant, MakeAssistant, Reply, RestoreVersion, ReviseAssistant};
-use crate::pool;
 use crate::runs::{CancelAction, CancelRuns, WhichRuns};
 
 impl Handle {
@@ -98,8 +97,7 @@ impl Handle {
     /// assistant of a graph comes back with the next start. Fails with [`Error::AssistantNotFound`].
     pub async fn delete_assistant(&self, request: DeleteAssistant) -> Result<(), Error> {
         let handle = self.clone();
-        // All of it, whether or not somebody still waits for the answer. Bounded by the permits of its parts.
-        pool::run(self.0.environment.node_pool.clone(), async move { handle.take_apart(request).await }).await
+        self.to_the_end(async move { handle.take_apart(request).await }).await
     }
 
     async fn take_apart(&self, request: DeleteAssistant) -> Result<(), Error> {

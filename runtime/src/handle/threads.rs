@@ -35,6 +35,11 @@ impl Handle {
     /// Takes away of threads what nobody needs, and says of how many. A thread that is deleted is stopped first; one
     /// on which something runs or waits keeps its history. Threads that are not there are passed over.
     pub async fn prune_threads(&self, request: PruneThreads) -> Result<usize, Error> {
+        let handle = self.clone();
+        self.to_the_end(async move { handle.prune(request).await }).await
+    }
+
+    async fn prune(&self, request: PruneThreads) -> Result<usize, Error> {
         let PruneThreads { thread_ids, strategy } = request;
         let mut count = 0;
         for thread_id in thread_ids {
@@ -50,12 +55,18 @@ impl Handle {
     /// many. The runtime does it by itself every [`Options::sweep_interval`](crate::Options::sweep_interval).
     pub async fn sweep_threads(&self) -> Result<usize, Error> {
         let mut count = 0;
+        // A thread that keeps its latest checkpoint begins its time anew, and is not for this sweep again.
+        let now = self.0.environment.now();
         loop {
-            let now = self.0.environment.now();
             let expired = self.read(move |storage| storage.expired_threads(now, SWEPT)).await?;
             let mut swept = 0;
             for thread_id in &expired {
-                swept += usize::from(pruned(self.order(*thread_id, |reply| Expire { reply }).await)?);
+                match pruned(self.order(*thread_id, |reply| Expire { reply }).await) {
+                    Ok(is_swept) => swept += usize::from(is_swept),
+                    Err(Error::Stopping) => return Err(Error::Stopping),
+                    // One that does not read holds up none of those that come after it.
+                    Err(error) => tracing::error!(%thread_id, %error, "cannot sweep a thread"),
+                }
             }
             count += swept;
             if swept == 0 || expired.len() < SWEPT {

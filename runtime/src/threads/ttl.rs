@@ -65,7 +65,8 @@ impl Thread {
             reason = "a time that is too far away is the last there is"
         )]
         let micros = (ttl.minutes * MINUTE) as i64;
-        Some(Timestamp(begin.saturating_add(micros)))
+        // At the earliest after that moment, so that what is carried out does not have to be again at once.
+        Some(Timestamp(begin.saturating_add(micros.max(1))))
     }
 }
 
@@ -98,5 +99,6 @@ mod tests {
         thread.updated_at = Timestamp(9);
         check(&thread, 1.0, 7, 60_000_009);
         check(&thread, 1e300, 7, i64::MAX);
+        check(&thread, 1e-12, 7, 10);
     }
 }
