@@ -146,9 +146,10 @@ impl ThreadActor {
             return self.put_first(vec![Change::MarkRun(RunMark::of(run))], begun);
         };
         for change in &mut changes {
-            match change {
-                Change::PutRun(new) if new.run_id == run.run_id => RunMark::of(run).on(new),
-                _ => {}
+            if let Change::PutRun(new) = change
+                && new.run_id == run.run_id
+            {
+                RunMark::of(run).on(new);
             }
         }
         self.put_first(changes, Answer::both(accepted, begun));

@@ -50,7 +50,7 @@ impl ThreadActor {
         if let (Some(before), Some(head)) = (current.before.take(), &mut self.head) {
             // What clients said about the thread meanwhile stays.
             let (metadata, config) = (std::mem::take(&mut head.metadata), std::mem::take(&mut head.config));
-            *head = Thread { metadata, config, ..before };
+            *head = Thread { metadata, config, ttl: head.ttl, ..before };
         }
         self.on(Event::Unsealed { run: run_id });
     }
@@ -131,7 +131,8 @@ impl ThreadActor {
     ) {
         tracing::error!(thread_id = %self.thread_id, %run_id, %error, "the end of a run is not stored; storage is asked again");
         let Some(current) = &mut self.current else { return };
-        for reply in current.stop.iter_mut().flat_map(|stop| std::mem::take(&mut stop.waiting)) {
+        let stopping = current.stop.iter_mut().flat_map(|stop| std::mem::take(&mut stop.waiting));
+        for reply in stopping.chain(std::mem::take(&mut current.too_late)) {
             reply.send(answered(Err(error.clone()), ()));
         }
         let failure = match current.over.as_ref().map(|over| &over.end) {
