@@ -3,27 +3,22 @@
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Path};
 use eddyline_engine::fact::Body;
-use eddyline_runtime::{
-    Begin, CheckpointAddress, Delivery, Entry, Error, Handle, Listen, ReadState, Subscription,
-};
+use eddyline_runtime::{CheckpointAddress, Delivery, Entry, Error, Handle, Listen, ReadState, Subscription};
 use futures_util::{Stream, StreamExt as _, stream};
 use uuid::Uuid;
 
 use super::answer::Answer;
-use super::request::{Served, query, thread_id};
+use super::request::{Served, last_event_id, query, thread_id};
 use super::told;
 use super::waiting::BrokenOff;
-use crate::wire::{Frame, Place, ThreadEvents, ThreadModes, thread_place};
+use crate::wire::{Frame, ThreadEvents, ThreadModes, thread_place};
 
 /// `GET /threads/{thread_id}/stream`: it ends when the thread goes, or the server.
 pub(super) async fn stream(served: Data<Served>, path: Path<String>, asked: HttpRequest) -> Answer {
     let thread_id = thread_id(&path)?;
     let modes = ThreadModes::from_query(&query(&asked)?)?;
-    let last = asked.headers().get("last-event-id").and_then(|value| value.to_str().ok());
-    let place = thread_place(last)?;
-    // Runs are told from their beginning, whatever of them is shown.
-    let begin = if place == Place::Now { Begin::OldestToPresent } else { Begin::Oldest };
-    let request = Listen { thread_id, run_id: None, begin, tokens: false };
+    let place = thread_place(last_event_id(&asked))?;
+    let request = Listen { thread_id, run_id: None, begin: place.begin(), tokens: false };
     let all = served.runtime.listen(request).await?;
     let events = ThreadEvents::new(modes, place);
     Ok(told::events(frames(events, modes, all, served.runtime.clone()), &served))
@@ -46,7 +41,10 @@ fn frames(
         };
         let frames = match delivery {
             // What a reader of a whole thread lost, it can read as states and runs.
-            Delivery::Gap(_) => Vec::new(),
+            Delivery::Gap(_) => {
+                events.lost();
+                Vec::new()
+            }
             Delivery::Present => {
                 events.is_present();
                 Vec::new()
@@ -65,7 +63,7 @@ fn frames(
 }
 
 async fn of_run(events: &mut ThreadEvents, entry: &Entry, runtime: &Handle, thread_id: Uuid) -> Vec<Frame> {
-    if events.needs(entry) {
+    if events.needs(entry.run_id) {
         match runtime.run(thread_id, entry.run_id).await {
             Ok(run) => events.meet(&run),
             // It was taken back meanwhile.

@@ -15,23 +15,26 @@ use crate::wire::{
 pub(super) async fn create(served: Data<Served>, payload: Payload) -> Answer {
     let (request, supersteps) = served.body::<ThreadBody>(payload).await?.into_request()?;
     let runtime = served.runtime.clone();
-    let thread = detached(async move { runtime.create_thread(request).await }).await?;
-    // One that was there before keeps the state that it has.
-    if supersteps.is_empty() || thread.values.is_some() {
-        return Ok(answer::json(&ThreadJson(&thread)));
-    }
-    let thread_id = thread.thread_id;
-    let update = UpdateState { supersteps, ..UpdateState::new(thread_id, None, None) };
-    let runtime = served.runtime.clone();
-    let updated = detached(async move {
-        runtime.update_state(update).await?;
-        runtime.thread(thread_id).await
+    let made = detached(async move {
+        let thread = runtime.create_thread(request).await?;
+        // One that was there before keeps the state that it has.
+        if supersteps.is_empty() || thread.values.is_some() {
+            return Ok(Ok(thread));
+        }
+        let thread_id = thread.thread_id;
+        let update = UpdateState { supersteps, ..UpdateState::new(thread_id, None, None) };
+        let updated = match runtime.update_state(update).await {
+            Ok(_) => runtime.thread(thread_id).await,
+            Err(error) => Err(error),
+        };
+        Ok(updated.map_err(|error| (thread_id, error)))
     });
-    let but = |Refusal { detail, .. }| {
-        let problems = "was created, but there were problems updating the state";
-        Refusal::unprocessable(format!("Thread with ID {thread_id} {problems}: {detail}"))
-    };
-    Ok(answer::json(&ThreadJson(&updated.await.map_err(but)?)))
+    let thread = made.await?.map_err(|(thread_id, error)| {
+        let (Refusal { detail, .. }, problems) = (error.into(), "problems updating the state");
+        let message = format!("Thread with ID {thread_id} was created, but there were {problems}: {detail}");
+        Refusal::unprocessable(message)
+    })?;
+    Ok(answer::json(&ThreadJson(&thread)))
 }
 
 /// `POST /threads/search`.

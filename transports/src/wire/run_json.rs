@@ -110,7 +110,7 @@ fn status(name: &str) -> Result<RunStatus, Refusal> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::sync::Arc;
 
     use eddyline_engine::ids::Timestamp;
@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::wire::encode;
 
-    fn run(attempt: u32) -> Run {
+    pub(in crate::wire) fn run(attempt: u32) -> Run {
         let Value::Object(config) = json!({"configurable": {}, "metadata": {"m": 1}}) else { unreachable!() };
         let kwargs = Kwargs {
             config,

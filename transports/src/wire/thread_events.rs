@@ -81,9 +81,14 @@ impl ThreadEvents {
         self.runs.values_mut().for_each(Events::is_present);
     }
 
-    /// True when the record of the run is needed to tell the fact.
-    pub(crate) fn needs(&self, entry: &Entry) -> bool {
-        !entry.run_id.is_nil() && !self.runs.contains_key(&entry.run_id)
+    /// Facts were lost: what is folded up to here of the runs is worth nothing, and their ends may be among them.
+    pub(crate) fn lost(&mut self) {
+        self.runs.clear();
+    }
+
+    /// True when the record of the run is needed to tell its facts.
+    pub(crate) fn needs(&self, run_id: Uuid) -> bool {
+        !run_id.is_nil() && !self.runs.contains_key(&run_id)
     }
 
     /// Takes in the record of a run.
@@ -124,6 +129,7 @@ fn to_value(state: &ThreadState) -> Option<serde_json::Value> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::run_json::tests::run;
     use super::*;
 
     fn modes(pairs: &[(&str, &str)]) -> Option<(bool, bool, bool)> {
@@ -138,6 +144,18 @@ mod tests {
         assert_eq!(modes(&[("stream_modes", "lifecycle,state_update")]), Some((false, true, true)));
         assert_eq!(modes(&[("stream_mode", r#"["run_modes"]"#)]), Some((true, false, false)));
         assert_eq!(modes(&[("stream_mode", "values")]), None);
+    }
+
+    #[test]
+    fn of_runs_whose_facts_were_lost_nothing_is_kept() {
+        let run = run(1);
+        let modes = ThreadModes::from_query(&Query::new(Vec::new())).unwrap();
+        let mut events = ThreadEvents::new(modes, Place::Now);
+        assert!(events.needs(run.run_id) && !events.needs(Uuid::nil()));
+        events.meet(&run);
+        assert!(!events.needs(run.run_id));
+        events.lost();
+        assert!(events.needs(run.run_id) && events.runs.is_empty());
     }
 
     #[test]
