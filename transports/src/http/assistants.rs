@@ -11,7 +11,7 @@ use super::answer::{self, Answer};
 use super::request::{Served, detached, query};
 use crate::wire::{
     AssistantBody, AssistantJson, AssistantPatch, AssistantSearch, DrawingJson, LatestBody, Refusal,
-    SchemasJson, Select, SubgraphsJson, VersionJson, VersionsBody, xray,
+    SchemasJson, Select, SubgraphsJson, VersionJson, VersionsBody, id, xray,
 };
 
 /// `POST /assistants`.
@@ -128,5 +128,5 @@ async fn searched(
 }
 
 fn assistant_id(text: &str) -> Result<Uuid, Refusal> {
-    text.parse().map_err(|_| Refusal::unprocessable("Invalid assistant ID: must be a UUID"))
+    id("assistant", text)
 }

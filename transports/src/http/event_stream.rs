@@ -5,7 +5,6 @@
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use actix_web::body::{BodySize, MessageBody};
 use bytes::{Bytes, BytesMut};
@@ -14,12 +13,8 @@ use futures_util::stream::{Fuse, LocalBoxStream};
 use futures_util::{FutureExt as _, Stream, StreamExt as _};
 use tokio::time::Interval;
 
-use super::waiting::BrokenOff;
+use super::waiting::{BrokenOff, heartbeat};
 use crate::wire::{Frame, HEARTBEAT};
-
-/// How often a stream says that it is alive, counted from its start and whatever else it says:
-/// proxies and clients give up on streams that are silent for long.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
 
 /// Frames that are ready together leave as one chunk, until the chunk is this large.
 const CHUNK_BYTES: usize = 16 * 1024;
@@ -40,10 +35,8 @@ impl EventStream {
         frames: impl Stream<Item = Result<Frame, BrokenOff>> + 'static,
         stop: impl Future<Output = ()> + 'static,
     ) -> Self {
-        let mut heartbeat = tokio::time::interval(HEARTBEAT_EVERY);
-        // The first tick of an interval is at once; ours comes after one period.
-        heartbeat.reset();
-        Self { frames: frames.boxed_local().fuse(), is_broken: false, heartbeat, stop: stop.boxed_local() }
+        let frames = frames.boxed_local().fuse();
+        Self { frames, is_broken: false, heartbeat: heartbeat(), stop: stop.boxed_local() }
     }
 
     /// Everything that can leave now.

@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
 use crate::Shutdown;
-use crate::wire::{self, Query, Reason, Refusal};
+use crate::wire::{self, Query, Reason, Refusal, id};
 
 /// What every handler has at hand.
 pub(super) struct Served {
@@ -50,12 +50,17 @@ impl Served {
 
 /// The id of a thread out of a path.
 pub(super) fn thread_id(text: &str) -> Result<Uuid, Refusal> {
-    text.parse().map_err(|_| Refusal::unprocessable("Invalid thread ID: must be a UUID"))
+    id("thread", text)
 }
 
 /// The id of a run out of a path.
 pub(super) fn run_id(text: &str) -> Result<Uuid, Refusal> {
-    text.parse().map_err(|_| Refusal::unprocessable("Invalid run ID: must be a UUID"))
+    id("run", text)
+}
+
+/// Where a client says that it stopped reading.
+pub(super) fn last_event_id(request: &HttpRequest) -> Option<&str> {
+    request.headers().get("last-event-id").and_then(|value| value.to_str().ok())
 }
 
 /// The query of a request; a name may come more than once.

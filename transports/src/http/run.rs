@@ -6,7 +6,7 @@ use eddyline_runtime::{Begin, Listen, Run, Subscription};
 
 use super::answer::{self, Answer};
 use super::leaving::Leaving;
-use super::request::{Served, detached, query, run_id, thread_id};
+use super::request::{Served, detached, last_event_id, query, run_id, thread_id};
 use super::told::{self, At, OrElse};
 use crate::wire::{Cancel, Events, Place, Refusal, RunJson, Wanted, list_runs};
 
@@ -61,11 +61,8 @@ pub(super) async fn stream_alone(served: Data<Served>, path: Path<String>, asked
 async fn stream_run(served: &Served, run: Run, asked: &HttpRequest) -> Answer {
     let leaving = leaving(&run, asked, served)?;
     let wanted = Wanted::from_query(&query(asked)?);
-    let last = asked.headers().get("last-event-id").and_then(|value| value.to_str().ok());
-    let place = Place::from_last_event_id(last, run.kwargs.resumable)?;
-    // A run is told from its beginning, whatever of it is shown.
-    let begin = if place == Place::Now { Begin::OldestToPresent } else { Begin::Oldest };
-    let (events, told) = (Events::from(&run, place, wanted), listen(served, &run, begin).await?);
+    let place = Place::from_last_event_id(last_event_id(asked), run.kwargs.resumable)?;
+    let (events, told) = (Events::from(&run, place, wanted), listen(served, &run, place.begin()).await?);
     let frames = told::frames(&run, events, told, served.runtime.clone());
     Ok(told::event_stream(&At::thread(&run), leaving.watch(frames), served))
 }

@@ -13,8 +13,17 @@ use futures_util::FutureExt as _;
 use futures_util::future::LocalBoxFuture;
 use tokio::time::Interval;
 
-/// How often the body says that it is alive.
+/// How often a body says that it is alive, counted from its start and whatever else it says:
+/// proxies and clients give up on answers that are silent for long.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(5);
+
+/// Ticks when a body has to say that it is alive; must be called within a Tokio runtime.
+pub(super) fn heartbeat() -> Interval {
+    let mut heartbeat = tokio::time::interval(HEARTBEAT_EVERY);
+    // The first tick of an interval is at once; ours comes after one period.
+    heartbeat.reset();
+    heartbeat
+}
 
 /// A document on its way. Dropping it drops whatever works on the document.
 pub(super) struct Waiting {
@@ -36,10 +45,7 @@ impl Waiting {
         document: impl Future<Output = Option<Bytes>> + 'static,
         stop: impl Future<Output = ()> + 'static,
     ) -> Self {
-        let mut heartbeat = tokio::time::interval(HEARTBEAT_EVERY);
-        // The first tick of an interval is at once; ours comes after one period.
-        heartbeat.reset();
-        Self { document: Some(document.boxed_local()), heartbeat, stop: stop.boxed_local() }
+        Self { document: Some(document.boxed_local()), heartbeat: heartbeat(), stop: stop.boxed_local() }
     }
 }
 

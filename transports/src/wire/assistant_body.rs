@@ -5,11 +5,11 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
-use super::Refusal;
 use super::body::strip;
 use super::run_fields::Config;
 use super::search::Page;
 use super::thread::Existing;
+use super::{Refusal, id};
 
 /// The body of `POST /assistants`.
 #[derive(Debug, Deserialize)]
@@ -27,10 +27,8 @@ pub(crate) struct AssistantBody {
 impl AssistantBody {
     /// The request that the body makes of the runtime.
     pub(crate) fn into_request(self) -> Result<CreateAssistant, Refusal> {
-        let assistant_id = self.assistant_id.map(|id| id.parse()).transpose();
         let mut request = CreateAssistant {
-            assistant_id: assistant_id
-                .map_err(|_| Refusal::unprocessable("Invalid assistant ID: must be a UUID"))?,
+            assistant_id: self.assistant_id.map(|text| id("assistant", &text)).transpose()?,
             config: self.config.unwrap_or_default().0,
             context: self.context.unwrap_or_default(),
             metadata: self.metadata.unwrap_or_default(),

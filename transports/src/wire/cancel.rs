@@ -2,9 +2,8 @@
 
 use eddyline_runtime::{CancelAction, CancelRun, CancelRuns, Run, WhichRuns};
 use serde::Deserialize;
-use uuid::Uuid;
 
-use super::{Query, Refusal};
+use super::{Query, Refusal, id};
 
 /// How to stop a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,12 +86,10 @@ impl CancelBody {
     }
 }
 
-fn id(of: &str, text: &str) -> Result<Uuid, Refusal> {
-    text.parse().map_err(|_| Refusal::unprocessable(format!("Invalid {of} ID: must be a UUID")))
-}
-
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
     use crate::wire::{Reason, parse};
 

@@ -45,7 +45,7 @@ pub(crate) use json::encode;
 pub(crate) use meta::{info, ok};
 pub(crate) use place::{Place, Wanted};
 pub(crate) use query::Query;
-pub(crate) use refusal::{Reason, Refusal};
+pub(crate) use refusal::{Reason, Refusal, id};
 pub(crate) use result::{RunResult, result_of_thread};
 pub(crate) use run::RunBody;
 pub(crate) use run_json::{RunJson, list_runs};

@@ -1,6 +1,6 @@
 //! Where a reader of a run's events stands, and which of them it wants to see.
 
-use eddyline_runtime::EVENTS_PER_FACT;
+use eddyline_runtime::{Begin, EVENTS_PER_FACT};
 
 use super::{Query, Refusal};
 
@@ -29,6 +29,14 @@ impl Place {
                 Ok(id) => Ok(Self::After(id)),
                 Err(_) => Err(Refusal::unprocessable(format!("Invalid Last-Event-ID: {text:?}"))),
             },
+        }
+    }
+
+    /// From where on the facts are needed: runs are told from their beginning, whatever of them is shown.
+    pub(crate) fn begin(self) -> Begin {
+        match self {
+            Self::Now => Begin::OldestToPresent,
+            Self::First | Self::Oldest | Self::After(_) => Begin::Oldest,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer};
+use uuid::Uuid;
 
 /// A refusal: why, and in words. As JSON it is `{"detail": "…"}`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +45,11 @@ impl Refusal {
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
         Self::new(Reason::NotFound, detail)
     }
+}
+
+/// The id of a thread, a run or an assistant, as a client says it.
+pub(crate) fn id(of: &str, text: &str) -> Result<Uuid, Refusal> {
+    text.parse().map_err(|_| Refusal::unprocessable(format!("Invalid {of} ID: must be a UUID")))
 }
 
 impl Serialize for Refusal {

@@ -9,10 +9,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::Refusal;
 use super::body::strip_reserved_metadata;
 use super::supersteps::{Superstep, supersteps};
 use super::thread_ttl::TtlBody;
+use super::{Refusal, id};
 
 /// The body of `POST /threads`.
 #[derive(Debug, Deserialize)]
@@ -45,11 +45,10 @@ impl ThreadBody {
     /// The request that the body makes of the runtime, and the states with which the thread is to begin.
     pub(crate) fn into_request(self) -> Result<(CreateThread, Vec<Vec<StateUpdate>>), Refusal> {
         let supersteps = supersteps(self.supersteps.unwrap_or_default())?;
-        let thread_id = self.thread_id.map(|id| id.parse()).transpose();
         let mut metadata = self.metadata.unwrap_or_default();
         strip_reserved_metadata(&mut metadata);
         let request = CreateThread {
-            thread_id: thread_id.map_err(|_| Refusal::unprocessable("Invalid thread ID: must be a UUID"))?,
+            thread_id: self.thread_id.map(|text| id("thread", &text)).transpose()?,
             metadata,
             if_exists: self.if_exists.map(IfExists::from).unwrap_or_default(),
             ttl: self.ttl.map(TtlBody::into_ttl).transpose()?,

@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::extract::Extract;
 use super::search::{Page, PageOf, SortOrder};
-use super::{Reason, Refusal, Select, ThreadJson};
+use super::{Reason, Refusal, Select, ThreadJson, id};
 
 /// The body of `POST /threads/search`.
 #[derive(Debug, Deserialize)]
@@ -56,9 +56,9 @@ const FIELDS: [&str; 9] = [
 impl ThreadCount {
     /// The threads that the body means.
     pub(crate) fn into_filter(self) -> Result<ThreadFilter, Refusal> {
-        let id = |id: &String| {
-            let wrong = || Refusal::new(Reason::BadRequest, "Invalid thread ID: must be a UUID");
-            id.parse().map_err(|_| wrong())
+        // Clients of the API know 400 for it here, and 422 everywhere else.
+        let thread = |text: &String| {
+            id("thread", text).map_err(|wrong| Refusal { reason: Reason::BadRequest, ..wrong })
         };
         let status = |name: String| {
             let known = || ThreadStatus::ALL.map(ThreadStatus::as_str).join(", ");
@@ -67,7 +67,7 @@ impl ThreadCount {
             ThreadStatus::from_name(&name).ok_or_else(wrong)
         };
         Ok(ThreadFilter {
-            ids: self.ids.map(|ids| ids.iter().map(id).collect()).transpose()?,
+            ids: self.ids.map(|ids| ids.iter().map(thread).collect()).transpose()?,
             metadata: self.metadata.unwrap_or_default(),
             values: self.values.unwrap_or_default(),
             status: self.status.map(status).transpose()?,

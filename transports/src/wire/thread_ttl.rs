@@ -5,7 +5,7 @@ use eddyline_runtime::{PruneStrategy, PruneThreads, Thread, ThreadTtl, Ttl};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Query, Refusal, ThreadJson};
+use super::{Query, Refusal, ThreadJson, id};
 
 /// The `ttl` of a thread's body: minutes, or what becomes of the thread after so many.
 #[derive(Debug, Deserialize)]
@@ -46,10 +46,8 @@ pub(crate) struct PruneBody {
 impl PruneBody {
     /// The request that the body makes.
     pub(crate) fn into_request(self) -> Result<PruneThreads, Refusal> {
-        let id =
-            |id: &String| id.parse().map_err(|_| Refusal::unprocessable("Invalid thread ID: must be a UUID"));
         Ok(PruneThreads {
-            thread_ids: self.thread_ids.iter().map(id).collect::<Result<_, _>>()?,
+            thread_ids: self.thread_ids.iter().map(|text| id("thread", text)).collect::<Result<_, _>>()?,
             strategy: strategy("strategy", self.strategy)?,
         })
     }
