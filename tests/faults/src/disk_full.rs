@@ -8,6 +8,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::fs;
 use std::path::Path;
+use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use serde_json::{Value, json};
@@ -29,6 +31,10 @@ const MUCH: u64 = 1 << 20;
 /// In a file of so many bytes there is no room for anything.
 const NOTHING: u64 = 4 << 10;
 
+/// How often a run that is refused is asked for again, and after how long.
+const ATTEMPTS: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// What came of it.
 #[derive(Clone, Debug, Default)]
 pub struct Figures {
@@ -48,7 +54,8 @@ pub struct Figures {
 impl Figures {
     /// Whether the server did what can be done on a full disk.
     pub fn hold(&self) -> bool {
-        self.recorded == self.disks_filled && self.broken.is_empty() && self.corrupted_files == 0
+        let is_full = self.disks_filled > 0 && self.refused == 2 * self.disks_filled;
+        is_full && self.recorded == self.disks_filled && self.broken.is_empty() && self.corrupted_files == 0
     }
 }
 
@@ -139,7 +146,7 @@ enum Told {
     Success,
     /// It failed with such an error.
     Failure(String),
-    /// It was not started.
+    /// It was not started, however often it was asked for.
     Refused,
 }
 
@@ -156,18 +163,17 @@ impl Thread {
     fn run(&self, client: &Client, bytes: u64) -> Result<Told> {
         let order =
             json!({"assistant_id": GRAPH, "input": {"bytes": bytes}, "multitask_strategy": "enqueue"});
-        loop {
+        for _ in 0..ATTEMPTS {
             let answer = client.post(&format!("{}/runs/wait", self.0), &order)?;
-            match answer.status().as_u16() {
-                503 => {}
-                500 => return Ok(Told::Refused),
-                _ => {
-                    let values = document(answer)?;
-                    let error = values["__error__"]["error"].as_str();
-                    return Ok(error.map_or(Told::Success, |error| Told::Failure(error.to_owned())));
-                }
+            if answer.status().as_u16() == 503 {
+                thread::sleep(PAUSE);
+                continue;
             }
+            let values = document(answer)?;
+            let error = values["__error__"]["error"].as_str();
+            return Ok(error.map_or(Told::Success, |error| Told::Failure(error.to_owned())));
         }
+        Ok(Told::Refused)
     }
 
     fn runs(&self, client: &Client) -> Result<Vec<Value>> {
