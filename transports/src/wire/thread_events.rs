@@ -148,7 +148,7 @@ mod tests {
 
     #[test]
     fn of_runs_whose_facts_were_lost_nothing_is_kept() {
-        let run = run(1);
+        let run = Run { run_id: Uuid::from_u128(1), ..run(1) };
         let modes = ThreadModes::from_query(&Query::new(Vec::new())).unwrap();
         let mut events = ThreadEvents::new(modes, Place::Now);
         assert!(events.needs(run.run_id) && !events.needs(Uuid::nil()));
