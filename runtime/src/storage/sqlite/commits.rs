@@ -9,10 +9,10 @@ use rusqlite::{Connection, OptionalExtension, params};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::error::Result;
-use super::heads::{Head, Heads, Slot, Told};
+use super::error::{Result, corrupt};
+use super::heads::{Head, Slot, Told};
 use super::json;
-use super::names::Names;
+use super::memory::Memory;
 use super::shared;
 use super::state::{Dictionary, State, source_number};
 use super::values::{Added, Version, version};
@@ -21,8 +21,7 @@ use super::writes;
 /// The commits of one thread.
 pub(super) struct Commits<'a> {
     pub(super) db: &'a Connection,
-    pub(super) names: &'a mut Names,
-    pub(super) heads: &'a mut Heads,
+    pub(super) memory: &'a mut Memory,
     pub(super) thread: i64,
 }
 
@@ -61,22 +60,23 @@ impl Commits<'_> {
             },
         };
         let rows = commit.writes.as_ref().map_or(&[][..], |(_, rows)| rows);
-        let encoded = hung.map(|_| writes::encode(self.db, self.names, rows)).transpose()?;
-        match self.find(ns, new.checkpoint.id)? {
-            None => self.insert(ns, new, parent.as_deref(), hung, encoded.as_deref()),
-            Some((row, made)) => {
-                if !made {
-                    self.fill(ns, row, new, parent.as_deref())?;
-                }
-                match hung {
-                    None => Ok(()),
-                    Some(Hung::Here) => self.hang(ns, row, rows),
-                    Some(Hung::On(base)) => self.hang(ns, base, rows),
-                }
-            }
+        let encoded = hung.map(|_| writes::encode(self.db, &mut self.memory.names, rows)).transpose()?;
+        if self.insert(ns, new, parent.as_deref(), hung, encoded.as_deref())? {
+            return Ok(());
+        }
+        let found = self.find(ns, new.checkpoint.id)?;
+        let (row, made) = found.ok_or_else(|| corrupt("a row is there and is not found"))?;
+        if !made {
+            self.fill(ns, row, new, parent.as_deref())?;
+        }
+        match hung {
+            None => Ok(()),
+            Some(Hung::Here) => self.hang(ns, row, rows),
+            Some(Hung::On(base)) => self.hang(ns, base, rows),
         }
     }
 
+    /// Stores a commit as a row of its own; `false` when there is one of its checkpoint.
     fn insert(
         &mut self,
         ns: &Key,
@@ -84,16 +84,17 @@ impl Commits<'_> {
         parent: Option<&Head>,
         hung: Option<Hung>,
         writes: Option<&str>,
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let row = self.compare(new, parent)?;
         let told = self.told(new, parent)?;
         let hung = hung.map(|hung| if let Hung::On(row) = hung { row } else { 0 });
         let mut insert = self.db.prepare_cached(
             "INSERT INTO commits (thread, ns, id, parent, made, source, step, state, added, run, shared,
                 hung, writes)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
+             ON CONFLICT (thread, ns, id) DO NOTHING",
         )?;
-        let number = insert.insert(params![
+        let inserted = insert.execute(params![
             self.thread,
             &**ns,
             new.checkpoint.id.as_bytes(),
@@ -108,8 +109,10 @@ impl Commits<'_> {
             hung,
             writes,
         ])?;
-        self.remember(ns, number, new, row.slots, told);
-        Ok(())
+        if inserted > 0 {
+            self.remember(ns, self.db.last_insert_rowid(), new, row.slots, told);
+        }
+        Ok(inserted > 0)
     }
 
     /// Turns a row that only writes knew into that of the checkpoint.
@@ -141,7 +144,7 @@ impl Commits<'_> {
     /// Tells the checkpoint as what it adds to the one that it follows.
     fn compare(&mut self, new: &NewCheckpoint, parent: Option<&Head>) -> Result<NewRow> {
         let checkpoint = &*new.checkpoint;
-        let mut names = Dictionary { db: self.db, names: self.names };
+        let mut names = Dictionary { db: self.db, names: &mut self.memory.names };
         let mut state = State {
             versions: names.numbered(&checkpoint.versions)?,
             parents: Arc::clone(&new.metadata.parents),
@@ -186,7 +189,7 @@ impl Commits<'_> {
     }
 
     /// The metadata, but for what differs from checkpoint to checkpoint.
-    fn told(&self, new: &NewCheckpoint, parent: Option<&Head>) -> Result<Told> {
+    fn told(&mut self, new: &NewCheckpoint, parent: Option<&Head>) -> Result<Told> {
         let extra = &new.metadata.extra;
         let same =
             |parent: &&Head| Arc::ptr_eq(&parent.metadata.extra, extra) || parent.metadata.extra == *extra;
@@ -195,7 +198,7 @@ impl Commits<'_> {
         }
         let text = extra.get("run_id").and_then(Value::as_str);
         let run = text.and_then(|text| Uuid::try_parse(text).ok().filter(|run| run.to_string() == text));
-        let shared = shared::key(self.db, self.thread, &json::text(extra)?, run)?;
+        let shared = shared::key(self.db, &mut self.memory.rows, self.thread, &json::text(extra)?, run)?;
         Ok(Told { run, shared })
     }
 
@@ -218,12 +221,12 @@ impl Commits<'_> {
             told,
             slots,
         };
-        self.heads.put(self.thread, ns.clone(), Arc::new(head));
+        self.memory.heads.put(self.thread, ns.clone(), Arc::new(head));
     }
 
     /// Stores writes as a row of their own.
     fn hang(&mut self, ns: &Key, hung: i64, rows: &[PendingWrite]) -> Result<()> {
-        let encoded = writes::encode(self.db, self.names, rows)?;
+        let encoded = writes::encode(self.db, &mut self.memory.names, rows)?;
         let sql = "INSERT INTO commits (thread, ns, hung, writes) VALUES (?1, ?2, ?3, ?4)";
         self.db.prepare_cached(sql)?.insert(params![self.thread, &**ns, hung, encoded])?;
         Ok(())
@@ -239,7 +242,7 @@ impl Commits<'_> {
     }
 
     fn row_or_placeholder(&mut self, ns: &Key, id: Uuid) -> Result<i64> {
-        let known = self.heads.get(self.thread, ns).filter(|head| head.checkpoint.id == id);
+        let known = self.memory.heads.get(self.thread, ns).filter(|head| head.checkpoint.id == id);
         if let Some(head) = known {
             return Ok(head.row);
         }

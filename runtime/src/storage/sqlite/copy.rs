@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::commits::Commits;
 use super::error::{Result, corrupt};
 use super::json;
+use super::memory::Rows;
 use super::shared;
 use super::state::State;
 use super::threads;
@@ -20,6 +21,7 @@ use crate::threads::{Thread, moved};
 pub(super) fn thread(mut commits: Commits<'_>, (from, source): (i64, Uuid), record: &Thread) -> Result<()> {
     let mut copy = Copy {
         db: commits.db,
+        known: &mut commits.memory.rows,
         to: commits.thread,
         source,
         target: record.thread_id,
@@ -30,7 +32,7 @@ pub(super) fn thread(mut commits: Commits<'_>, (from, source): (i64, Uuid), reco
         copy.row(row)?;
     }
     let head = commits.newest(&"".into())?;
-    threads::put(commits.db, commits.names, commits.thread, record, head.as_deref())
+    threads::put(commits.db, commits.memory, commits.thread, record, head.as_deref())
 }
 
 fn numbers(db: &Connection, thread: i64) -> Result<Vec<i64>> {
@@ -42,6 +44,7 @@ fn numbers(db: &Connection, thread: i64) -> Result<Vec<i64>> {
 /// A copy under way. Rows point backward only, so what a row points at is copied before it.
 struct Copy<'a> {
     db: &'a Connection,
+    known: &'a mut Rows,
     to: i64,
     source: Uuid,
     target: Uuid,
@@ -94,7 +97,7 @@ impl Copy<'_> {
         let run = row.get::<_, Option<[u8; 16]>>(3)?.map(Uuid::from_bytes);
         let mut extra: Map<String, Value> = serde_json::from_str(&shared::text(self.db, key, run)?)?;
         moved(&mut extra, self.source, self.target);
-        let copy = shared::key(self.db, self.to, &json::text(&extra)?, run)?;
+        let copy = shared::key(self.db, self.known, self.to, &json::text(&extra)?, run)?;
         self.shared.insert(key, copy);
         Ok(Some(copy))
     }

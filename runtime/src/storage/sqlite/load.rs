@@ -20,7 +20,7 @@ use super::writes;
 impl Commits<'_> {
     /// The checkpoint of this id, remembered or read.
     pub(super) fn head(&mut self, ns: &Key, id: Uuid) -> Result<Option<Arc<Head>>> {
-        if let Some(head) = self.heads.get(self.thread, ns)
+        if let Some(head) = self.memory.heads.get(self.thread, ns)
             && head.checkpoint.id == id
         {
             return Ok(Some(head));
@@ -34,11 +34,11 @@ impl Commits<'_> {
     /// The newest checkpoint of a level.
     pub(super) fn newest(&mut self, ns: &Key) -> Result<Option<Arc<Head>>> {
         let Some(row) = self.rows_before(ns, None, 1)?.pop() else { return Ok(None) };
-        if let Some(head) = self.heads.get(self.thread, ns).filter(|head| head.row == row) {
+        if let Some(head) = self.memory.heads.get(self.thread, ns).filter(|head| head.row == row) {
             return Ok(Some(head));
         }
         let head = Arc::new(self.load(row, &mut Reader::new(self.db))?);
-        self.heads.put(self.thread, ns.clone(), Arc::clone(&head));
+        self.memory.heads.put(self.thread, ns.clone(), Arc::clone(&head));
         Ok(Some(head))
     }
 
@@ -50,7 +50,7 @@ impl Commits<'_> {
 
     /// The checkpoint with its writes.
     pub(super) fn with_writes(&mut self, head: &Head) -> Result<Saved> {
-        let writes = writes::hanging(self.db, self.names, head.row)?;
+        let writes = writes::hanging(self.db, &mut self.memory.names, head.row)?;
         Ok(Saved { writes, ..head.saved() })
     }
 
@@ -92,7 +92,7 @@ impl Commits<'_> {
         let run = row.get::<_, Option<[u8; 16]>>(6)?.map(Uuid::from_bytes);
         let told = Told { run, shared: row.get(7)? };
         let extra = shared::text(self.db, told.shared, told.run)?;
-        let mut names = Dictionary { db: self.db, names: self.names };
+        let mut names = Dictionary { db: self.db, names: &mut self.memory.names };
         let (mut values, mut slots) = (BTreeMap::new(), BTreeMap::new());
         let here = state.added.iter().map(|channel| (*channel, number));
         for (channel, at) in here.chain(state.earlier.iter().copied()) {

@@ -20,6 +20,7 @@ mod json;
 mod keys;
 mod load;
 mod lock;
+mod memory;
 mod names;
 mod namespaces;
 mod prune;
@@ -36,6 +37,7 @@ mod thread_order;
 mod threads;
 mod usage;
 mod values;
+mod writer;
 mod writes;
 
 use std::fmt;
@@ -43,11 +45,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use self::checkpointer::Checkpointer;
-use self::commits::Commits;
 use self::error::Fault;
 use self::lock::FolderLock;
 use self::session::Session;
-use super::{Change, Error, Lineages, Read, Readers, Result, Storage, Transaction};
+use self::writer::Writer;
+use super::{Error, Lineages, Read, Readers, Result, Storage, Transaction};
 
 pub use self::backup::{BackupError, backup};
 pub use self::error::OpenError;
@@ -159,74 +161,15 @@ impl SqliteStorage {
     }
 
     fn apply(&mut self, transaction: &Transaction) -> error::Result<()> {
-        let (db, names, heads) = self.session.parts()?;
-        let (thread_id, epoch, begins, changes) = match transaction {
+        let (db, memory) = self.session.parts()?;
+        match transaction {
             Transaction::Thread { thread_id, epoch, begins, changes } => {
-                (*thread_id, *epoch, *begins, changes)
+                let writer = Writer { db, memory, thread_id: *thread_id, epoch: *epoch, begins: *begins };
+                writer.apply(changes)
             }
-            Transaction::Items(changes) => {
-                return changes.iter().try_for_each(|change| items::change(db, change));
-            }
-            Transaction::Assistant(change) => return assistants::change(db, change),
-        };
-        let found = threads::find(db, thread_id)?;
-        let stored = found.map_or(0, |(_, stored)| stored);
-        Transaction::fence(epoch, begins, stored).map_err(|_| Fault::Fenced { epoch })?;
-        let mut key = match found {
-            Some((key, stored)) => {
-                if epoch > stored && !changes.is_empty() {
-                    threads::set_epoch(db, key, epoch)?;
-                }
-                Some(key)
-            }
-            None => None,
-        };
-        for change in changes {
-            if matches!(change, Change::DeleteThread) {
-                if let Some(key) = key.take() {
-                    prune::thread(db, key)?;
-                    heads.forget(key);
-                }
-                continue;
-            }
-            if let Change::CopyThread { source, now, ttl } = change {
-                let Some((from, _)) = threads::find(db, *source)? else { continue };
-                let Some(stored) = threads::at(db, names, from)? else { continue };
-                let thread = threads::create(db, thread_id, epoch)?;
-                key = Some(thread);
-                let record = stored.thread.copied(thread_id, *now, *ttl);
-                copy::thread(Commits { db, names, heads, thread }, (from, *source), &record)?;
-                continue;
-            }
-            let thread = match key {
-                Some(key) => key,
-                None => *key.insert(threads::create(db, thread_id, epoch)?),
-            };
-            let mut commits = Commits { db, names, heads, thread };
-            match change {
-                Change::PutThread(record) => {
-                    let head = if record.values.is_some() { commits.newest(&"".into())? } else { None };
-                    threads::put(db, names, thread, record, head.as_deref())?;
-                }
-                Change::PutRun(run) => runs::put(db, thread, run)?,
-                Change::MarkRun(mark) => {
-                    if !runs::mark(db, mark)? && begins {
-                        return Err(Fault::NoRun { run_id: mark.run_id });
-                    }
-                }
-                Change::Commit(commit) => commits.store(commit)?,
-                Change::DeleteRun(run_id) => {
-                    prune::run(db, thread, *run_id)?;
-                    heads.forget(thread);
-                }
-                Change::KeepLatest => {
-                    prune::all_but_latest(db, thread)?;
-                    heads.forget(thread);
-                }
-                Change::CopyThread { .. } | Change::DeleteThread => {}
-            }
+            Transaction::Items(changes) => changes.iter().try_for_each(|change| items::change(db, change)),
+            Transaction::Assistant(change) => assistants::change(db, change),
         }
-        Ok(())
     }
 
     /// Takes back what a transaction did, and forgets what was remembered of it.

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::error::{Result, corrupt};
 use super::json;
+use super::memory::Rows;
 use super::shared;
 use crate::runs::{CancelAction, Derived, Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus, StreamMode};
 use crate::storage::RunMark;
@@ -77,8 +78,8 @@ enum Nodes {
 }
 
 /// Stores the record of a run, or puts it in the place of what there was.
-pub(super) fn put(db: &Connection, thread: i64, run: &Run) -> Result<()> {
-    let shared = shared::key(db, thread, &json::text(&told(run))?, Some(run.run_id))?;
+pub(super) fn put(db: &Connection, rows: &mut Rows, thread: i64, run: &Run) -> Result<()> {
+    let shared = shared::key(db, rows, thread, &json::text(&told(run))?, Some(run.run_id))?;
     let kwargs = &run.kwargs;
     let asked = Asked {
         input: kwargs.input.iter().cloned().collect(),

@@ -10,7 +10,7 @@ use uuid::Uuid;
 use super::commits::Commits;
 use super::error::{self, Fault};
 use super::heads::Heads;
-use super::names::Names;
+use super::memory::Memory;
 use super::{assistants, items, namespaces, runs, search, threads, usage};
 use crate::assistants::{AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run};
@@ -35,8 +35,7 @@ pub(super) struct Session {
     /// `None` until the first use, and after a failure that leaves open what state it is in.
     connection: Option<Connection>,
     company: Company,
-    names: Names,
-    heads: Heads,
+    memory: Memory,
 }
 
 impl Session {
@@ -54,16 +53,16 @@ impl Session {
     }
 
     fn new(open: Open, company: Company) -> Self {
-        Self { open, connection: None, company, names: Names::default(), heads: Heads::default() }
+        Self { open, connection: None, company, memory: Memory::default() }
     }
 
     /// The connection, which is opened if need be, and what it remembers.
-    pub(super) fn parts(&mut self) -> rusqlite::Result<(&Connection, &mut Names, &mut Heads)> {
+    pub(super) fn parts(&mut self) -> rusqlite::Result<(&Connection, &mut Memory)> {
         let connection = match self.connection.take() {
             Some(connection) => connection,
             None => (self.open)()?,
         };
-        Ok((self.connection.insert(connection), &mut self.names, &mut self.heads))
+        Ok((self.connection.insert(connection), &mut self.memory))
     }
 
     /// Closes the connection, and forgets what was remembered.
@@ -74,8 +73,7 @@ impl Session {
 
     /// Forgets what was remembered: it may never have been stored.
     pub(super) fn forget(&mut self) {
-        self.names = Names::default();
-        self.heads = Heads::default();
+        self.memory = Memory::default();
     }
 
     /// The connection, if one is open.
@@ -92,19 +90,16 @@ impl Session {
     }
 
     /// Reads something at one moment.
-    fn look<T>(
-        &mut self,
-        read: impl FnOnce(&Connection, &mut Names, &mut Heads) -> error::Result<T>,
-    ) -> Result<T> {
+    fn look<T>(&mut self, read: impl FnOnce(&Connection, &mut Memory) -> error::Result<T>) -> Result<T> {
         let company = self.company;
-        let (db, names, heads) = self.parts().map_err(Fault::from)?;
+        let (db, memory) = self.parts().map_err(Fault::from)?;
         if company == Company::Alone {
-            return Ok(read(db, names, heads)?);
+            return Ok(read(db, memory)?);
         }
-        *heads = Heads::default();
+        memory.heads = Heads::default();
         // It ends when it is dropped, after the read.
         let moment = db.unchecked_transaction().map_err(Fault::from)?;
-        Ok(read(&moment, names, heads)?)
+        Ok(read(&moment, memory)?)
     }
 
     /// Reads something of a thread, if it is there.
@@ -113,32 +108,32 @@ impl Session {
         thread_id: Uuid,
         read: impl FnOnce(Commits<'_>) -> error::Result<T>,
     ) -> Result<Option<T>> {
-        self.look(|db, names, heads| {
+        self.look(|db, memory| {
             let Some((thread, _)) = threads::find(db, thread_id)? else { return Ok(None) };
-            Ok(Some(read(Commits { db, names, heads, thread })?))
+            Ok(Some(read(Commits { db, memory, thread })?))
         })
     }
 }
 
 impl Read for Session {
     fn thread(&mut self, thread_id: Uuid) -> Result<Option<StoredThread>> {
-        self.look(|db, names, _| threads::get(db, names, thread_id))
+        self.look(|db, memory| threads::get(db, &mut memory.names, thread_id))
     }
 
     fn search_threads(&mut self, request: &SearchThreads) -> Result<ThreadPage> {
-        self.look(|db, names, _| search::page(db, names, request))
+        self.look(|db, memory| search::page(db, &mut memory.names, request))
     }
 
     fn count_threads(&mut self, filter: &ThreadFilter) -> Result<usize> {
-        self.look(|db, names, _| search::count(db, names, filter))
+        self.look(|db, memory| search::count(db, &mut memory.names, filter))
     }
 
     fn expired_threads(&mut self, now: Timestamp, limit: usize) -> Result<Vec<Uuid>> {
-        self.look(|db, _, _| threads::expired(db, now, limit))
+        self.look(|db, _| threads::expired(db, now, limit))
     }
 
     fn usage(&mut self, thread_id: Uuid) -> Result<Option<ThreadUsage>> {
-        self.look_at(thread_id, |commits| usage::of(commits.db, commits.names, commits.thread))
+        self.look_at(thread_id, |commits| usage::of(commits.db, &mut commits.memory.names, commits.thread))
     }
 
     fn run(&mut self, thread_id: Uuid, run_id: Uuid) -> Result<Option<Run>> {
@@ -152,11 +147,11 @@ impl Read for Session {
     }
 
     fn open_threads(&mut self) -> Result<Vec<Uuid>> {
-        self.look(|db, _, _| runs::open_threads(db))
+        self.look(|db, _| runs::open_threads(db))
     }
 
     fn thread_of(&mut self, run_id: Uuid) -> Result<Option<Uuid>> {
-        self.look(|db, _, _| runs::thread_of(db, run_id))
+        self.look(|db, _| runs::thread_of(db, run_id))
     }
 
     fn open_runs(&mut self, thread_id: Uuid) -> Result<Vec<Run>> {
@@ -165,19 +160,19 @@ impl Read for Session {
     }
 
     fn threads_of_assistant(&mut self, assistant_id: Uuid) -> Result<Vec<Uuid>> {
-        self.look(|db, _, _| threads::of_assistant(db, assistant_id))
+        self.look(|db, _| threads::of_assistant(db, assistant_id))
     }
 
     fn assistants(&mut self) -> Result<Vec<StoredAssistant>> {
-        self.look(|db, _, _| assistants::all(db))
+        self.look(|db, _| assistants::all(db))
     }
 
     fn assistant_version(&mut self, assistant_id: Uuid, version: u64) -> Result<Option<AssistantVersion>> {
-        self.look(|db, _, _| assistants::version(db, assistant_id, version))
+        self.look(|db, _| assistants::version(db, assistant_id, version))
     }
 
     fn assistant_versions(&mut self, request: &ListVersions) -> Result<Vec<AssistantVersion>> {
-        self.look(|db, _, _| assistants::versions(db, request))
+        self.look(|db, _| assistants::versions(db, request))
     }
 
     fn checkpoint(&mut self, thread_id: Uuid, ns: &Key, which: Which) -> Result<Option<Saved>> {
@@ -204,18 +199,18 @@ impl Read for Session {
     }
 
     fn item(&mut self, place: &Place, at: Timestamp) -> Result<Option<StoredItem>> {
-        self.look(|db, _, _| items::get(db, place, at))
+        self.look(|db, _| items::get(db, place, at))
     }
 
     fn items(&mut self, find: &FindItems) -> Result<Vec<StoredItem>> {
-        self.look(|db, _, _| items::search(db, find))
+        self.look(|db, _| items::search(db, find))
     }
 
     fn namespaces(&mut self, list: &ListNamespaces, at: Timestamp) -> Result<Vec<Vec<String>>> {
-        self.look(|db, _, _| namespaces::list(db, list, at))
+        self.look(|db, _| namespaces::list(db, list, at))
     }
 
     fn items_ended(&mut self, at: Timestamp) -> Result<bool> {
-        self.look(|db, _, _| items::ended(db, at))
+        self.look(|db, _| items::ended(db, at))
     }
 }

@@ -6,6 +6,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::error::{Result, corrupt};
+use super::memory::Rows;
 
 /// Stands for the run's id in its quotes. JSON text has no such character: in strings it is escaped.
 const RUN: &str = "\u{1}";
@@ -14,11 +15,26 @@ const RUN: &str = "\u{1}";
 const LOOKED_AT: i64 = 8;
 
 /// The key of a JSON text of a thread, which gets one if it has none.
-pub(super) fn key(db: &Connection, thread: i64, text: &str, run: Option<Uuid>) -> Result<i64> {
+pub(super) fn key(
+    db: &Connection,
+    rows: &mut Rows,
+    thread: i64,
+    text: &str,
+    run: Option<Uuid>,
+) -> Result<i64> {
     let text = match run {
         Some(run) => text.replace(&quoted(run), RUN),
         None => text.to_owned(),
     };
+    if let Some(key) = rows.text(thread, &text) {
+        return Ok(key);
+    }
+    let key = find_or_insert(db, thread, &text)?;
+    rows.put_text(thread, text, key);
+    Ok(key)
+}
+
+fn find_or_insert(db: &Connection, thread: i64, text: &str) -> Result<i64> {
     let mut find = db.prepare_cached(
         "SELECT key FROM (SELECT key, text FROM shared WHERE thread = ?1 ORDER BY key DESC LIMIT ?2)
          WHERE text = ?3",

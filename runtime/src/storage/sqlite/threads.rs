@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::error::{Result, corrupt};
 use super::heads::Head;
 use super::json;
+use super::memory::{Memory, Rows};
 use super::names::Names;
 use super::state::Dictionary;
 use super::terms;
@@ -86,11 +87,12 @@ pub(super) fn set_epoch(db: &Connection, key: i64, epoch: u64) -> Result<()> {
 /// Stores the record, and by what it is found; `head` is the newest checkpoint of its root.
 pub(super) fn put(
     db: &Connection,
-    names: &mut Names,
+    memory: &mut Memory,
     key: i64,
     thread: &Thread,
     head: Option<&Head>,
 ) -> Result<()> {
+    let names = &mut memory.names;
     let values = thread.values.as_ref().map(|values| places(db, names, values, head)).transpose()?;
     let error = thread.error.clone().map(|error| (error.class, error.message, error.visible));
     let ttl =
@@ -100,12 +102,13 @@ pub(super) fn put(
     let mut update =
         db.prepare_cached("UPDATE threads SET updated = ?2, status = ?3, rest = ?4 WHERE key = ?1")?;
     update.execute(params![key, thread.updated_at.0, thread.status.as_str(), json::text(&rest)?])?;
-    put_lasting(db, key, thread)
+    put_lasting(db, &mut memory.rows, key, thread)
 }
 
 /// What seldom changes of a row.
-struct Lasting {
-    metadata: Option<String>,
+#[derive(Debug)]
+pub(super) struct Lasting {
+    pub(super) metadata: Option<String>,
     created: Option<i64>,
     state_updated: Option<i64>,
     expires: Option<i64>,
@@ -113,19 +116,21 @@ struct Lasting {
 
 /// Stores what seldom changes, if it does: the database writes to an index whenever its column is set, and be it to
 /// what it was.
-fn put_lasting(db: &Connection, key: i64, thread: &Thread) -> Result<()> {
+fn put_lasting(db: &Connection, rows: &mut Rows, key: i64, thread: &Thread) -> Result<()> {
     let now = Lasting {
         metadata: Some(json::text(&thread.metadata)?),
         created: Some(thread.created_at.0),
         state_updated: Some(thread.state_updated_at.0),
         expires: thread.expires_at().map(|time| time.0),
     };
-    let mut find =
-        db.prepare_cached("SELECT metadata, created, state_updated, expires FROM threads WHERE key = ?1")?;
-    let before = find.query_row([key], |row| {
-        let (metadata, created) = (row.get(0)?, row.get(1)?);
-        Ok(Lasting { metadata, created, state_updated: row.get(2)?, expires: row.get(3)? })
-    })?;
+    let stored;
+    let before = match rows.lasting(key) {
+        Some(known) => known,
+        None => {
+            stored = read_lasting(db, key)?;
+            &stored
+        }
+    };
     if before.metadata != now.metadata {
         terms::put(db, key, before.metadata.as_deref(), &thread.metadata)?;
         db.prepare_cached("UPDATE threads SET metadata = ?2 WHERE key = ?1")?
@@ -139,7 +144,18 @@ fn put_lasting(db: &Connection, key: i64, thread: &Thread) -> Result<()> {
         db.prepare_cached("UPDATE threads SET state_updated = ?2, expires = ?3 WHERE key = ?1")?
             .execute(params![key, now.state_updated, now.expires])?;
     }
+    rows.put_lasting(key, now);
     Ok(())
+}
+
+fn read_lasting(db: &Connection, key: i64) -> Result<Lasting> {
+    let mut find =
+        db.prepare_cached("SELECT metadata, created, state_updated, expires FROM threads WHERE key = ?1")?;
+    let lasting = find.query_row([key], |row| {
+        let (metadata, created) = (row.get(0)?, row.get(1)?);
+        Ok(Lasting { metadata, created, state_updated: row.get(2)?, expires: row.get(3)? })
+    })?;
+    Ok(lasting)
 }
 
 fn places(
