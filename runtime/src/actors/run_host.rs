@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::actors::tasks::WeakGuard;
 use crate::actors::{Launch, RunActor, ThreadActor};
 use crate::environment::Environment;
-use crate::messages::{After, Answer, Look, RunEnd, RunOver, StartAttempt, StoreCommit};
+use crate::messages::{After, Answer, Look, ReadNewest, RunEnd, RunOver, StartAttempt, StoreCommit};
 use crate::runs::StreamMode;
 use crate::standing::Standings;
 use crate::stream::demand::Demand;
@@ -117,6 +117,15 @@ impl RunHost {
         (StoreCommit { epoch: self.epoch, commit, over, answer }, stored)
     }
 
+    fn load_newest(&self) -> BoxFuture<'static, Result<Option<Saved>, StorageError>> {
+        let (reply, newest) = oneshot::channel();
+        if let Some(thread) = self.thread.upgrade() {
+            // Bounded: a run asks at its beginning.
+            thread.do_send(ReadNewest { reply });
+        }
+        newest.map(|newest| newest.unwrap_or_else(|_| Err(unanswered()))).boxed()
+    }
+
     /// The run is gone, so the attempt goes nowhere; dropping the answer's sender says so.
     fn send_attempt(&self, attempt: Attempt, reply: oneshot::Sender<AttemptEnd>) {
         if let Some(run) = self.run.upgrade() {
@@ -173,6 +182,9 @@ impl Host for RunHost {
     fn load(&self, ns: Key, which: Which) -> BoxFuture<'static, Result<Option<Saved>, StorageError>> {
         if !self.keeps {
             return ready(Ok(None)).boxed();
+        }
+        if ns.is_empty() && which == Which::Newest {
+            return self.load_newest();
         }
         let thread_id = self.thread_id;
         let (look, loaded) = Look::new(move |storage| storage.checkpoint(thread_id, &ns, which));

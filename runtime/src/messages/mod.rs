@@ -23,8 +23,8 @@ pub(crate) use storage::{After, DrainStorage, Flush, Look, Put};
 pub(crate) use supervisor::{Forward, Origin, Sleepy, StopThreads, ThreadGone, ThreadOrder};
 pub(crate) use thread::{
     BecomeCopy, Cancel, Describe, Drain, Expire, FallAsleep, ForgetRun, ForgetThread, Join, KeepLatest,
-    LastCommitKnown, MakeThread, Resume, ReviseState, RunEnd, RunOver, StoreCommit, Stored, StreamsClosed,
-    SubmitRun, Unheard, Unsealed, WriteFailed,
+    LastCommitKnown, MakeThread, ReadNewest, Resume, ReviseState, RunEnd, RunOver, StoreCommit, Stored,
+    StreamsClosed, SubmitRun, Unheard, Unsealed, WriteFailed,
 };
 
 /// Where a client waits for an answer. Dropped without one, the client reads [`Error::Lost`].

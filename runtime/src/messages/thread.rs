@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use actix::Message;
-use eddyline_engine::checkpoint::Commit;
+use eddyline_engine::checkpoint::{Commit, Saved};
 use eddyline_engine::fact::Failure;
 use serde_json::{Map, Value};
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use uuid::Uuid;
 
 use super::{Answer, Origin, Reply, ThreadOrder};
@@ -150,6 +150,13 @@ pub(crate) struct StoreCommit {
     /// Set when it is the last one of its run: how the run ends, which is stored with it.
     pub(crate) over: Option<Box<RunOver>>,
     pub(crate) answer: Answer,
+}
+
+/// Asks for the newest checkpoint of the root, after everything that was committed before.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ReadNewest {
+    pub(crate) reply: oneshot::Sender<Result<Option<Saved>>>,
 }
 
 /// Storage did not store the last commit of a run, and so neither how the run ended; or it does not know.

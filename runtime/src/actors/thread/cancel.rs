@@ -103,7 +103,7 @@ impl ThreadActor {
     }
 
     /// It is over, or unknown; if its end is still on its way to storage, the answer comes behind it.
-    fn nothing_to_cancel(&self, run_id: Uuid, reply: Reply<()>) {
+    fn nothing_to_cancel(&mut self, run_id: Uuid, reply: Reply<()>) {
         if self.head.is_none() {
             return reply.send(Err(Error::NothingToCancel { run_id }));
         }

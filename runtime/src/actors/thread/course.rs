@@ -176,6 +176,7 @@ impl ThreadActor {
     /// Begins the next attempt at a run whose actor died, from its last commit.
     fn begin_again(&mut self, run_id: Uuid, left: Standing, ctx: &mut Context<Self>) {
         let Some(current) = self.current.take() else { return };
+        self.newest.forget();
         tracing::error!(thread_id = %self.thread_id, %run_id, "the actor of a run died; the run goes on from its last commit");
         if let Some(limit) = current.limit {
             ctx.cancel_future(limit);

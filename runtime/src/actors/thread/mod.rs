@@ -8,6 +8,7 @@ mod cancel;
 mod copy;
 mod course;
 mod ending;
+mod newest;
 mod orders;
 mod over;
 mod recovery;
@@ -24,6 +25,7 @@ use eddyline_engine::Graph;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
+use self::newest::Newest;
 use crate::actors::{BrokerActor, RunActor, StorageActor, SupervisorActor};
 use crate::environment::Environment;
 use crate::machine::{Effect, Event, Queue};
@@ -50,6 +52,7 @@ pub(crate) struct ThreadActor {
     demand: Arc<Demand>,
     /// The record, as it will be stored once all writes are; `None` when there is no such thread.
     head: Option<Thread>,
+    newest: Newest,
     epoch: u64,
     queue: Queue,
     /// The runs that the queue holds.
@@ -139,6 +142,7 @@ impl ThreadActor {
             broker: None,
             demand: Arc::default(),
             head: None,
+            newest: Newest::default(),
             epoch: 0,
             queue,
             runs: HashMap::new(),
@@ -188,16 +192,16 @@ impl ThreadActor {
 
     /// Hands changes to storage, in the thread's epoch. Bounded: each is one step of a run or one order. What there
     /// is of a temporary thread is not stored.
-    fn put(&self, changes: Vec<Change>, answer: Answer) {
+    fn put(&mut self, changes: Vec<Change>, answer: Answer) {
         self.send(false, changes, answer);
     }
 
     /// The same, with what the thread's epoch begins with: if that is not stored, neither is anything that follows.
-    fn put_first(&self, changes: Vec<Change>, answer: Answer) {
+    fn put_first(&mut self, changes: Vec<Change>, answer: Answer) {
         self.send(true, changes, answer);
     }
 
-    fn send(&self, begins: bool, changes: Vec<Change>, answer: Answer) {
+    fn send(&mut self, begins: bool, changes: Vec<Change>, answer: Answer) {
         if self.is_cut_off() {
             return;
         }
@@ -205,6 +209,7 @@ impl ThreadActor {
             self.environment.temporaries.keep(self.thread_id, changes);
             return answer.give(Ok(()));
         }
+        self.newest.see(&changes);
         let transaction =
             Transaction::Thread { thread_id: self.thread_id, epoch: self.epoch, begins, changes };
         self.storage.do_send(Put { transaction, answer });

@@ -74,7 +74,7 @@ impl ThreadActor {
         self.put_end(run_id, changes, ctx);
     }
 
-    fn put_end(&self, run_id: Uuid, changes: Vec<Change>, ctx: &mut Context<Self>) {
+    fn put_end(&mut self, run_id: Uuid, changes: Vec<Change>, ctx: &mut Context<Self>) {
         let thread = ctx.address().downgrade();
         let stored = changes.clone();
         let answer = Answer::new(move |result| {
@@ -97,6 +97,11 @@ impl ThreadActor {
     /// Tells listeners that the run is over; a run that will go on later just falls silent.
     pub(super) fn announce_end(&mut self, ctx: &mut Context<Self>) {
         let Some(current) = self.current.take() else { return };
+        let ends_well = |over: &RunOver| matches!(over.end, RunEnd::Done | RunEnd::Paused);
+        if !current.over.as_ref().is_some_and(ends_well) {
+            // Some of its commits may not be stored.
+            self.newest.forget();
+        }
         if let Some(limit) = current.limit {
             ctx.cancel_future(limit);
         }
