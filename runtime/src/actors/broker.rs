@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::actors::ThreadActor;
 use crate::messages::{
-    Attach, CloseStreams, NeverBegan, Ready, StreamsClosed, Subscribe, Tell, Unheard, Unsubscribe,
+    Attach, CloseStreams, NeverBegan, PushAll, Ready, StreamsClosed, Subscribe, Tell, Unheard, Unsubscribe,
 };
 use crate::options::Options;
 use crate::stream::cursor::Cursor;
@@ -33,6 +33,8 @@ pub(crate) struct BrokerActor {
     /// next when the last has told all; so one waits at most.
     waiting: VecDeque<Attach>,
     telling: bool,
+    /// Listeners are about to be handed what they have not seen.
+    pushing: bool,
     closing: bool,
 }
 
@@ -52,6 +54,7 @@ impl BrokerActor {
             listeners: BTreeMap::new(),
             waiting: VecDeque::new(),
             telling: false,
+            pushing: false,
             closing: false,
         }
     }
@@ -60,6 +63,13 @@ impl BrokerActor {
         self.telling = true;
         self.tape.enter(epoch);
         ctx.add_stream(feed.into_stream());
+    }
+
+    /// Facts come several at a time, and listeners are handed them together: each time costs every listener.
+    fn push_soon(&mut self, ctx: &mut Context<Self>) {
+        if !std::mem::replace(&mut self.pushing, true) {
+            ctx.notify(PushAll);
+        }
     }
 
     /// Hands every listener that is ready what it has not seen yet.
@@ -134,14 +144,14 @@ impl Actor for BrokerActor {
 }
 
 impl StreamHandler<Released> for BrokerActor {
-    fn handle(&mut self, Released { run_id, fact, last }: Released, _: &mut Self::Context) {
+    fn handle(&mut self, Released { run_id, fact, last }: Released, ctx: &mut Self::Context) {
         self.tape.append(run_id, fact);
         if last {
             for listener in self.listeners.values_mut() {
                 listener.cursor.run_is_over(run_id);
             }
         }
-        self.push_all();
+        self.push_soon(ctx);
     }
 
     /// One run has told all; the actor goes on with the next.
@@ -184,6 +194,15 @@ impl Handler<Subscribe> for BrokerActor {
         let cursor = Cursor::new(&self.tape, run, begin, over);
         self.listeners.insert(subscriber, Listener { cursor, batches, tokens });
         self.push(subscriber);
+    }
+}
+
+impl Handler<PushAll> for BrokerActor {
+    type Result = ();
+
+    fn handle(&mut self, _: PushAll, _: &mut Self::Context) {
+        self.pushing = false;
+        self.push_all();
     }
 }
 

@@ -40,6 +40,11 @@ pub(crate) struct Subscribe {
     pub(crate) tokens: bool,
 }
 
+/// Hands listeners what they have not seen. The broker says it to itself.
+#[derive(Clone, Copy, Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct PushAll;
+
 /// The listener has taken a batch and is ready for the next. One for each batch.
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]

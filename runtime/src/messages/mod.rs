@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::storage::{Error as StorageError, Result as StorageResult};
 
 pub(crate) use assistants::{ForgetAssistant, MakeAssistant, RestoreVersion, ReviseAssistant};
-pub(crate) use broker::{Attach, CloseStreams, NeverBegan, Ready, Subscribe, Tell, Unsubscribe};
+pub(crate) use broker::{Attach, CloseStreams, NeverBegan, PushAll, Ready, Subscribe, Tell, Unsubscribe};
 pub(crate) use run::{CancelTasks, CutOff, StartAttempt};
 pub(crate) use storage::{After, DrainStorage, Flush, Look, Put};
 pub(crate) use supervisor::{Forward, Origin, Sleepy, StopThreads, ThreadGone, ThreadOrder};

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use actix::WeakAddr;
+use actix::{Handler, Message, WeakAddr};
 use futures_util::Stream;
 use tokio::sync::mpsc;
 use uuid::Uuid;
@@ -100,12 +100,25 @@ impl Subscription {
                 Some(batch) => {
                     self.batch = batch.into();
                     // Bounded: one for each batch, and the next batch waits for it.
-                    if let Some(broker) = self.broker.upgrade() {
-                        broker.do_send(Ready { subscriber: self.id });
-                    }
+                    self.tell_broker(Ready { subscriber: self.id });
                 }
                 None => return Poll::Ready(None),
             }
+        }
+    }
+}
+
+impl Subscription {
+    /// Unless the broker has handed over everything, and knows nothing of this subscription any more.
+    fn tell_broker<M>(&self, message: M)
+    where
+        M: Message<Result = ()> + Send + 'static,
+        BrokerActor: Handler<M>,
+    {
+        if !self.batches.is_closed()
+            && let Some(broker) = self.broker.upgrade()
+        {
+            broker.do_send(message);
         }
     }
 }
@@ -120,8 +133,6 @@ impl Stream for Subscription {
 
 impl Drop for Subscription {
     fn drop(&mut self) {
-        if let Some(broker) = self.broker.upgrade() {
-            broker.do_send(Unsubscribe { subscriber: self.id });
-        }
+        self.tell_broker(Unsubscribe { subscriber: self.id });
     }
 }
