@@ -59,7 +59,7 @@ impl Copy<'_> {
             self.db.prepare_cached("SELECT state, added, shared, run, hung FROM commits WHERE row = ?1")?;
         let mut found = find.query([number])?;
         let row = found.next()?.ok_or_else(|| corrupt("a row is missing"))?;
-        let state = row.get::<_, Option<String>>(0)?.map(|text| self.state(&text)).transpose()?;
+        let state = row.get::<_, Option<State>>(0)?.map(|state| self.state(state)).transpose()?;
         let added = row.get::<_, Option<String>>(1)?;
         let added = added.map(|text| values::moved(&text, |row| self.copy_of(row))).transpose()?;
         let shared = self.shared(row)?;
@@ -80,12 +80,11 @@ impl Copy<'_> {
         self.rows.get(&row).copied().ok_or_else(|| corrupt("a row points at one that is not there"))
     }
 
-    fn state(&self, text: &str) -> Result<String> {
-        let mut state: State = serde_json::from_str(text)?;
+    fn state(&self, mut state: State) -> Result<State> {
         for (_, row) in &mut state.earlier {
             *row = self.copy_of(*row)?;
         }
-        json::text(&state)
+        Ok(state)
     }
 
     /// What the row's checkpoint has in common with others, as the new thread says it.

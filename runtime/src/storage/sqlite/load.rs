@@ -86,8 +86,7 @@ impl Commits<'_> {
         )?;
         let mut rows = find.query([number])?;
         let row = rows.next()?.ok_or_else(|| corrupt("a checkpoint is missing"))?;
-        let text: String = row.get(5)?;
-        let mut state: State = serde_json::from_str(&text)?;
+        let mut state: State = row.get(5)?;
         state.spread()?;
         let run = row.get::<_, Option<[u8; 16]>>(6)?.map(Uuid::from_bytes);
         let told = Told { run, shared: row.get(7)? };

@@ -76,8 +76,7 @@ fn superseded(db: &Connection, key: i64) -> Result<Vec<i64>> {
             // The root's level comes first: a thread without it keeps what there is.
             None => return Ok(Vec::new()),
             Some(root) => {
-                let state: State =
-                    serde_json::from_str(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?;
+                let state: State = row.get(3)?;
                 belongs_to(root, &state.parents)
             }
         };
@@ -127,7 +126,7 @@ fn sweep(db: &Connection, key: i64, rows: &[i64]) -> Result<()> {
             drop_row(db, row)?;
             continue;
         }
-        let state: State = state.as_deref().map(serde_json::from_str).transpose()?.unwrap_or_default();
+        let state = state.unwrap_or_default();
         let added = added.as_deref().map(bases).transpose()?.unwrap_or_default();
         kept.extend(state.earlier.into_iter().chain(added).map(|(_, row)| row));
     }
@@ -145,7 +144,7 @@ fn drop_row(db: &Connection, row: i64) -> Result<()> {
     Ok(())
 }
 
-type Columns = (Option<String>, Option<String>);
+type Columns = (Option<State>, Option<String>);
 
 fn columns(db: &Connection, row: i64) -> Result<Columns> {
     let mut find = db.prepare_cached("SELECT state, added FROM commits WHERE row = ?1")?;

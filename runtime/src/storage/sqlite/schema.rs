@@ -63,7 +63,7 @@ CREATE TABLE commits (
     made INTEGER,     -- when; NULL while only writes are known of the checkpoint
     source INTEGER,
     step INTEGER,
-    state TEXT,       -- versions, what nodes have seen, and where values stand that the row does not add
+    state TEXT,       -- packed: versions, what nodes have seen, and where values stand that the row does not add
     added TEXT,       -- the values that it adds
     run BLOB,         -- the run that the metadata names, if it names one
     shared INTEGER,   -- the metadata that is constant in a run
@@ -146,6 +146,7 @@ CREATE TABLE assistant_versions (
 ",
     SEARCH,
     EXPIRY,
+    PACKED,
 ];
 
 /// Threads are found by what they say, by how they stand and by time. `terms` is filled from what is stored.
@@ -167,6 +168,9 @@ const EXPIRY: &str = "
 ALTER TABLE threads ADD COLUMN expires INTEGER;
 CREATE INDEX threads_expiring ON threads (expires) WHERE expires IS NOT NULL;
 ";
+
+/// Nothing changes of what is stored, but earlier programs would not read what is stored from here on.
+const PACKED: &str = "-- Rows of commits may have a packed `state`.";
 
 /// The newest version that this program knows.
 pub(super) fn version() -> i64 {

@@ -15,7 +15,7 @@ pub(super) fn of(db: &Connection, names: &mut Names, thread: i64) -> Result<Thre
     let mut rows = find.query([thread])?;
     while let Some(row) = rows.next()? {
         if row.get(0)? {
-            usage.checkpoints.add(row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?.len());
+            usage.checkpoints.add(row.get_ref(1)?.as_bytes().map_err(rusqlite::Error::from)?.len());
         }
         if let Some(added) = row.get::<_, Option<String>>(2)? {
             for (channel, bytes) in values::sizes(&added)? {
