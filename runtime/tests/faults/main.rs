@@ -157,7 +157,11 @@ async fn nothing_is_built_on_a_commit_that_was_not_stored() {
     assert_eq!((thread.status, thread.values.unwrap().to_json()), (ThreadStatus::Error, newest));
 
     let (_, mut events) = start(&handle, thread_id, Durability::Async).await;
-    assert_eq!(failure(&bodies(&mut events).await), None, "the next run goes on from there");
+    assert_eq!(failure(&bodies(&mut events).await), None);
+    let later = handle.history(ReadHistory::new(thread_id, 100)).await.unwrap();
+    let first = later[later.len() - history.len() - 1].snapshot.as_ref().unwrap();
+    let goes_on_from = first.parent;
+    assert_eq!(goes_on_from, history[0].address().checkpoint_id, "the next run goes on from there");
     runtime.shutdown().await;
 }
 
