@@ -183,6 +183,7 @@ pub(crate) struct RunOver {
 #[rtype(result = "()")]
 pub(crate) struct LastCommitKnown {
     pub(crate) over: RunOver,
+    pub(crate) is_stored: bool,
 }
 
 /// How a run ended.

@@ -237,6 +237,24 @@ fn a_run_that_is_stopped_leaves_what_it_has_stored() {
     });
 }
 
+#[test]
+fn an_end_on_its_way_is_not_the_end_when_a_commit_before_it_is_lost() {
+    for in_doubt in [false, true] {
+        gathering(async |handle, plan| {
+            let thread_id = thread(&handle).await;
+            plan.in_doubt.store(in_doubt, Ordering::SeqCst);
+            plan.refuse_one.store(1, Ordering::SeqCst);
+            // All its commits are on their way together.
+            let input = Some(json!({"count": 18}).into());
+            let request = StartRun { thread_id: Some(thread_id), input, ..StartRun::new("count") };
+            let (run, mut events) = handle.start_run(request).await.unwrap();
+            assert_eq!(failure(&bodies(&mut events).await), Some("StorageError"), "in doubt: {in_doubt}");
+            assert_eq!(handle.run(thread_id, run.run_id).await.unwrap().status, RunStatus::Error);
+            assert_eq!(handle.thread(thread_id).await.unwrap().status, ThreadStatus::Error);
+        });
+    }
+}
+
 #[tokio::test]
 async fn a_reader_who_falls_behind_is_told_and_goes_on() {
     let (runtime, _) =
@@ -263,7 +281,8 @@ async fn a_reader_who_falls_behind_is_told_and_goes_on() {
             }
         }
     }
-    assert_eq!(gaps, 1);
+    // The other run may still push facts out while this one is read.
+    assert!(gaps >= 1);
     runtime.shutdown().await;
 }
 

@@ -25,6 +25,8 @@ pub(crate) struct Plan {
     pub(crate) refuse_ends: AtomicBool,
     /// Counts commits down, and refuses the one that finds 1.
     pub(crate) refuse_one: AtomicI64,
+    /// What is refused might have been stored, for all that is said.
+    pub(crate) in_doubt: AtomicBool,
     pub(crate) refuse_runs: AtomicBool,
     /// Ends are stored, and nobody hears of it.
     pub(crate) lose_ends: AtomicBool,
@@ -99,7 +101,11 @@ impl Storage for Faulty {
             // The tests write to one thread.
             if self.plan.refuses(&transaction) || (has_refused && builds_on) {
                 has_refused = true;
-                return Err(StorageError::Failed { message: "the disk is full".to_owned() });
+                let message = "the disk is full".to_owned();
+                return Err(match self.plan.in_doubt.load(Ordering::SeqCst) {
+                    true => StorageError::Unknown { message },
+                    false => StorageError::Failed { message },
+                });
             }
             self.plan.note(&transaction);
             if self.plan.loses(&transaction) {

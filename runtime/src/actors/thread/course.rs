@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Current, StopCause, ThreadActor};
 use crate::actors::{Launch, RunActor};
 use crate::machine::{Effect, Event};
-use crate::messages::{Answer, Attach, CutOff, LastCommitKnown, Look, RunEnd, RunOver, StoreCommit};
+use crate::messages::{Answer, Attach, CutOff, LastCommitKnown, Look, Origin, RunEnd, RunOver, StoreCommit};
 use crate::runs::{Run, RunStatus};
 use crate::standing::Standing;
 use crate::storage::{Change, Error, RunMark};
@@ -229,12 +229,11 @@ impl Handler<RunOver> for ThreadActor {
     fn handle(&mut self, over: RunOver, ctx: &mut Self::Context) {
         let run = over.run_id;
         let Some(current) = self.current.as_ref().filter(|current| current.run_id == run) else { return };
-        let is_sealed = current.over.is_some();
         if self.is_cut_off() {
             return;
         }
-        if is_sealed && matches!(over.end, RunEnd::Died | RunEnd::Drained) {
-            // It did not wait for its last commit.
+        if current.over.as_ref().is_some_and(|sealed| sealed.end != over.end) {
+            // It did not wait for its last commit, or failed by one before that.
             return self.hear_when_stored(over, ctx);
         }
         self.over(over, ctx);
@@ -244,22 +243,26 @@ impl Handler<RunOver> for ThreadActor {
 impl Handler<LastCommitKnown> for ThreadActor {
     type Result = ();
 
-    fn handle(&mut self, LastCommitKnown { over }: LastCommitKnown, ctx: &mut Self::Context) {
+    fn handle(&mut self, LastCommitKnown { over, is_stored }: LastCommitKnown, ctx: &mut Self::Context) {
+        if !is_stored {
+            self.unseal(over.run_id);
+        }
         self.over(over, ctx);
     }
 }
 
 impl ThreadActor {
+    /// Asks storage whether the run has ended as it was sealed. What is temporary always has.
     fn hear_when_stored(&self, over: RunOver, ctx: &mut Context<Self>) {
-        let (look, stored) = Look::new(|_| Ok(()));
+        if self.origin == Origin::Temporary {
+            return ctx.notify(LastCommitKnown { over, is_stored: true });
+        }
+        let (thread_id, run_id) = (self.thread_id, over.run_id);
+        let (look, run) = Look::new(move |storage| storage.run(thread_id, run_id));
         self.storage.do_send(look);
-        let thread = ctx.address().downgrade();
-        ctx.spawn(wrap_future(async move {
-            // Storage tells the thread first whether it has stored the commit.
-            let _ = stored.await;
-            if let Some(thread) = thread.upgrade() {
-                thread.do_send(LastCommitKnown { over });
-            }
+        ctx.spawn(wrap_future::<_, Self>(run).map(move |run, _, ctx: &mut Context<Self>| {
+            let is_stored = matches!(run, Ok(Some(run)) if run.status.is_final());
+            ctx.notify(LastCommitKnown { over, is_stored });
         }));
     }
 

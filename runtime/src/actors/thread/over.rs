@@ -44,7 +44,7 @@ impl ThreadActor {
     }
 
     /// The thread's record is what it was, and the run fails.
-    fn unseal(&mut self, run_id: Uuid) {
+    pub(super) fn unseal(&mut self, run_id: Uuid) {
         let Some(current) = self.current.as_mut().filter(|current| current.run_id == run_id) else { return };
         current.over = None;
         if let (Some(before), Some(head)) = (current.before.take(), &mut self.head) {
