@@ -138,6 +138,8 @@ pub enum Outcome {
 /// and replaced when it is: a finished task's writes are final, its error and answers are not.
 #[derive(Clone, Debug)]
 pub struct Commit {
+    /// The run that makes it; `None` when it is made by hand.
+    pub run: Option<Uuid>,
     /// The graph level: empty for the root.
     pub ns: Key,
     /// The writes, and the checkpoint on which they hang: an earlier one, or the one that this commit makes.

@@ -83,7 +83,7 @@ impl Graph {
                 writes: Vec::new(),
             };
             let checkpoint = Some(checkpoint);
-            commits.push(Commit { ns: ns.into(), writes, checkpoint, outcome: Outcome::Continue });
+            commits.push(Commit { run: None, ns: ns.into(), writes, checkpoint, outcome: Outcome::Continue });
             base = Base { saved: Some(new), addressed: false, superseded: false };
         }
         Ok(commits)

@@ -279,8 +279,18 @@ fn a_deleted_run_takes_its_checkpoints_along(storage: &mut dyn Storage) {
     for (owner, ns, id) in [(1, "", 1), (2, "", 2), (2, "sub:1", 3), (1, "", 4)] {
         put(storage, 0, vec![Change::Commit(made_by(owner, step(ns, id)))]);
     }
-    let rows = [1, 2].map(|id| Change::Commit(writes(id, vec![write(0, "a", "x")])));
+    let rows = [1, 2].map(|id| Change::Commit(made_by(1, writes(id, vec![write(0, "a", "x")]))));
     put(storage, 0, rows.into());
+    // What the run wrote beside a checkpoint of another: by itself, with a checkpoint, and over what was there.
+    put(storage, 0, vec![Change::Commit(made_by(1, writes(1, vec![write(-1, "a", "x")])))]);
+    put(
+        storage,
+        0,
+        vec![Change::Commit(made_by(2, writes(1, vec![write(1, "a", "y"), write(-1, "a", "y")])))],
+    );
+    let beside =
+        made_by(2, Commit { checkpoint: step("", 5).checkpoint, ..writes(1, vec![write(2, "a", "y")]) });
+    put(storage, 0, vec![Change::Commit(beside)]);
     put(storage, 1, vec![Change::DeleteRun(Uuid::from_u128(2))]);
 
     assert_eq!(storage.read().run(THREAD, Uuid::from_u128(1)).expect("reads"), Some(run(1)));
@@ -288,7 +298,8 @@ fn a_deleted_run_takes_its_checkpoints_along(storage: &mut dyn Storage) {
     let left = storage.read().history(THREAD, &root(), None, 10).expect("reads");
     assert_eq!(left.iter().map(|saved| saved.checkpoint.id.as_u128()).collect::<Vec<_>>(), [4, 1]);
     assert!(storage.read().checkpoint(THREAD, &"sub:1".into(), Which::Newest).expect("reads").is_none());
-    assert_eq!(left[1].writes.len(), 1, "writes of other runs' checkpoints stay");
+    let kept = vec![write(-1, "a", "x"), write(0, "a", "x")];
+    assert_eq!(left[1].writes, kept, "what other runs wrote stays, and nothing else");
     put(storage, 1, vec![Change::Commit(step("", 2))]);
     assert_eq!(written(storage, 2), [], "its writes are gone");
     put(storage, 1, vec![Change::DeleteRun(Uuid::from_u128(7))]);
@@ -372,11 +383,18 @@ fn step(ns: &str, id: u128) -> Commit {
         Metadata { extra: Arc::new(extra), source: Source::Loop, step: 1, parents: Arc::new(parents) };
     let parent = (id > 1).then(|| Uuid::from_u128(id - 1));
     let checkpoint = NewCheckpoint { checkpoint: Arc::new(checkpoint), metadata, parent, shown: None };
-    Commit { ns: ns.into(), writes: None, checkpoint: Some(checkpoint), outcome: Outcome::Continue }
+    Commit {
+        run: None,
+        ns: ns.into(),
+        writes: None,
+        checkpoint: Some(checkpoint),
+        outcome: Outcome::Continue,
+    }
 }
 
 /// The commit, as a run would make it.
 fn made_by(run: u128, mut commit: Commit) -> Commit {
+    commit.run = Some(Uuid::from_u128(run));
     if let Some(new) = &mut commit.checkpoint {
         let extra = Arc::make_mut(&mut new.metadata.extra);
         extra.insert("run_id".to_owned(), json!(Uuid::from_u128(run)));
@@ -386,7 +404,7 @@ fn made_by(run: u128, mut commit: Commit) -> Commit {
 
 fn writes(checkpoint: u128, writes: Vec<PendingWrite>) -> Commit {
     let writes = Some((Uuid::from_u128(checkpoint), writes));
-    Commit { ns: root(), writes, checkpoint: None, outcome: Outcome::Continue }
+    Commit { run: None, ns: root(), writes, checkpoint: None, outcome: Outcome::Continue }
 }
 
 fn write(index: i32, path: &str, value: &str) -> PendingWrite {

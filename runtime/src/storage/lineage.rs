@@ -59,7 +59,8 @@ mod tests {
     const B: Uuid = Uuid::from_u128(2);
 
     fn commit(thread_id: Uuid, epoch: u64) -> Transaction {
-        let commit = Commit { ns: "".into(), writes: None, checkpoint: None, outcome: Outcome::Continue };
+        let commit =
+            Commit { run: None, ns: "".into(), writes: None, checkpoint: None, outcome: Outcome::Continue };
         Transaction::Thread { thread_id, epoch, begins: true, changes: vec![Change::Commit(commit)] }
     }
 

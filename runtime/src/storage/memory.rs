@@ -56,8 +56,8 @@ struct Rows {
 #[derive(Clone, Debug, Default)]
 struct Level {
     checkpoints: BTreeMap<Uuid, Row>,
-    /// By the checkpoint on which they hang, then by task and index.
-    writes: HashMap<Uuid, BTreeMap<(Uuid, i32), PendingWrite>>,
+    /// By the checkpoint on which they hang: what each commit wrote, and for which run.
+    writes: HashMap<Uuid, Vec<(Option<Uuid>, Vec<PendingWrite>)>>,
 }
 
 #[derive(Clone, Debug)]
@@ -292,7 +292,7 @@ impl Rows {
             Change::Commit(commit) => self.levels.entry(commit.ns.clone()).or_default().commit(commit),
             Change::DeleteRun(run_id) => {
                 self.runs.remove(&run_id);
-                self.levels.values_mut().for_each(|level| level.forget(&run_id.to_string()));
+                self.levels.values_mut().for_each(|level| level.forget(run_id));
             }
             Change::KeepLatest => self.keep_latest(),
             // Those of the whole table.
@@ -304,15 +304,7 @@ impl Rows {
 impl Level {
     fn commit(&mut self, commit: Commit) {
         if let Some((checkpoint, writes)) = commit.writes {
-            let rows = self.writes.entry(checkpoint).or_default();
-            for write in writes {
-                let key = (write.task, write.index);
-                if write.index < 0 {
-                    rows.insert(key, write);
-                } else {
-                    rows.entry(key).or_insert(write);
-                }
-            }
+            self.writes.entry(checkpoint).or_default().push((commit.run, writes));
         }
         if let Some(new) = commit.checkpoint {
             let row = Row { metadata: new.metadata, parent: new.parent, checkpoint: new.checkpoint };
@@ -335,9 +327,26 @@ impl Level {
         rows.take(limit).map(|(id, row)| self.saved(id, row)).collect()
     }
 
-    /// Drops the checkpoints of a run.
-    fn forget(&mut self, run_id: &str) {
-        self.drop_where(|_, row| row.metadata.extra.get("run_id").and_then(Value::as_str) == Some(run_id));
+    /// Drops the checkpoints of a run, and what it wrote beside others.
+    fn forget(&mut self, run_id: Uuid) {
+        let text = run_id.to_string();
+        self.drop_where(|_, row| row.metadata.extra.get("run_id").and_then(Value::as_str) == Some(&text));
+        self.writes.values_mut().for_each(|commits| commits.retain(|(run, _)| *run != Some(run_id)));
+    }
+
+    /// The writes that hang on a checkpoint: what has finished stays as it was, and the four slots of a task hold
+    /// what came last.
+    fn written(&self, checkpoint: &Uuid) -> BTreeMap<(Uuid, i32), &PendingWrite> {
+        let mut found = BTreeMap::new();
+        for write in self.writes.get(checkpoint).into_iter().flatten().flat_map(|(_, writes)| writes) {
+            let key = (write.task, write.index);
+            if write.index < 0 {
+                found.insert(key, write);
+            } else {
+                found.entry(key).or_insert(write);
+            }
+        }
+        found
     }
 
     /// Drops checkpoints with the writes that hang on them.
@@ -348,8 +357,7 @@ impl Level {
     }
 
     fn saved(&self, id: &Uuid, row: &Row) -> Saved {
-        let mut writes: Vec<PendingWrite> =
-            self.writes.get(id).map(|rows| rows.values().cloned().collect()).unwrap_or_default();
+        let mut writes: Vec<PendingWrite> = self.written(id).into_values().cloned().collect();
         // Stable: rows of one path stay ordered by task and index.
         writes.sort_by(|one, other| one.path.cmp(&other.path));
         Saved {

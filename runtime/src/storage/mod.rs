@@ -241,7 +241,7 @@ pub enum Change {
     /// A moment of a run; how writes meet those that there are says [`Commit`].
     Commit(Commit),
     /// The run's record goes, and on every graph level the checkpoints whose metadata has its id as `run_id`,
-    /// with the writes that hang on them. What it wrote beside earlier checkpoints stays.
+    /// with the writes that hang on them, and what it wrote beside checkpoints of others.
     DeleteRun(Uuid),
     /// The thread, which is new, becomes a copy of another as that is stored: it has its metadata, values,
     /// questions, checkpoints and writes, but no runs. What checkpoints say of their thread is said of this one. When

@@ -136,7 +136,7 @@ impl Level {
             output_names: output_keys.iter().map(|ix| program.channel_name(*ix).clone()).collect(),
             output_keys,
             cells: Arc::new(Cells::empty(program)),
-            saver: Saver::new(host.clone(), ns.clone(), keeps.then_some(config.durability)),
+            saver: Saver::new(host.clone(), config.run_id, ns.clone(), keeps.then_some(config.durability)),
             step: -1,
             stop: 0,
             head: Uuid::nil(),

@@ -18,6 +18,7 @@ const IN_FLIGHT: usize = 8;
 /// Stores what one graph level commits, as its durability says.
 pub(super) struct Saver {
     host: Arc<dyn Host>,
+    run: Uuid,
     ns: Key,
     /// `None` when nothing is kept.
     durability: Option<Durability>,
@@ -32,9 +33,9 @@ pub(super) struct Saver {
 }
 
 impl Saver {
-    pub(super) fn new(host: Arc<dyn Host>, ns: Key, durability: Option<Durability>) -> Self {
+    pub(super) fn new(host: Arc<dyn Host>, run: Uuid, ns: Key, durability: Option<Durability>) -> Self {
         let (in_flight, held, held_writes, started_from) = (Mutex::default(), None, Vec::new(), None);
-        Self { host, ns, durability, in_flight, held, held_writes, started_from }
+        Self { host, run, ns, durability, in_flight, held, held_writes, started_from }
     }
 
     pub(super) fn keeps(&self) -> bool {
@@ -63,7 +64,7 @@ impl Saver {
             return Ok(());
         }
         self.make_room().await?;
-        let commit = self.host.commit(Commit { ns: self.ns.clone(), writes, checkpoint, outcome });
+        let commit = self.host.commit(self.commit(writes, checkpoint, outcome));
         match durability {
             Durability::Sync => commit.await?,
             Durability::Async | Durability::Exit => self.in_flight().push_back(commit),
@@ -122,6 +123,15 @@ impl Saver {
         if writes.is_none() && checkpoint.is_none() && !self.ns.is_empty() {
             return Ok(());
         }
-        Ok(self.host.commit(Commit { ns: self.ns.clone(), writes, checkpoint, outcome }).await?)
+        Ok(self.host.commit(self.commit(writes, checkpoint, outcome)).await?)
+    }
+
+    fn commit(
+        &self,
+        writes: Option<(Uuid, Vec<PendingWrite>)>,
+        checkpoint: Option<NewCheckpoint>,
+        outcome: Outcome,
+    ) -> Commit {
+        Commit { run: Some(self.run), ns: self.ns.clone(), writes, checkpoint, outcome }
     }
 }

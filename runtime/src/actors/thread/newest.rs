@@ -130,7 +130,7 @@ mod tests {
             path: "".into(),
         };
         let writes = hangs_on.map(|base| (Uuid::from_u128(base), vec![write()]));
-        Change::Commit(Commit { ns: ns.into(), writes, checkpoint, outcome: Outcome::Continue })
+        Change::Commit(Commit { run: None, ns: ns.into(), writes, checkpoint, outcome: Outcome::Continue })
     }
 
     /// The newest checkpoint and how many writes hang on it; `None` when it has to be read.

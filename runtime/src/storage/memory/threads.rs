@@ -1,6 +1,6 @@
 //! Threads in number: those that are looked for, a copy, what is cleared away, and what there is of one.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use eddyline_engine::Key;
@@ -85,7 +85,7 @@ impl Rows {
                     }
                 }
             }
-            for write in level.writes.values().flat_map(BTreeMap::values) {
+            for write in level.writes.keys().flat_map(|checkpoint| level.written(checkpoint).into_values()) {
                 usage.writes.add(write.value.to_string().len());
             }
         }

@@ -48,7 +48,7 @@ impl Commits<'_> {
         let Some(new) = &commit.checkpoint else {
             let Some((base, rows)) = &commit.writes else { return Ok(()) };
             let hung = self.row_or_placeholder(ns, *base)?;
-            return self.hang(ns, hung, rows);
+            return self.hang(commit, hung, rows);
         };
         let parent = new.parent.map(|parent| self.head(ns, parent)).transpose()?.flatten();
         let hung = match &commit.writes {
@@ -71,8 +71,8 @@ impl Commits<'_> {
         }
         match hung {
             None => Ok(()),
-            Some(Hung::Here) => self.hang(ns, row, rows),
-            Some(Hung::On(base)) => self.hang(ns, base, rows),
+            Some(Hung::Here) => self.hang(commit, row, rows),
+            Some(Hung::On(base)) => self.hang(commit, base, rows),
         }
     }
 
@@ -225,10 +225,11 @@ impl Commits<'_> {
     }
 
     /// Stores writes as a row of their own.
-    fn hang(&mut self, ns: &Key, hung: i64, rows: &[PendingWrite]) -> Result<()> {
+    fn hang(&mut self, commit: &Commit, hung: i64, rows: &[PendingWrite]) -> Result<()> {
         let encoded = writes::encode(self.db, &mut self.memory.names, rows)?;
-        let sql = "INSERT INTO commits (thread, ns, hung, writes) VALUES (?1, ?2, ?3, ?4)";
-        self.db.prepare_cached(sql)?.insert(params![self.thread, &**ns, hung, encoded])?;
+        let sql = "INSERT INTO commits (thread, ns, hung, writes, run) VALUES (?1, ?2, ?3, ?4, ?5)";
+        let run = commit.run.as_ref().map(Uuid::as_bytes);
+        self.db.prepare_cached(sql)?.insert(params![self.thread, &*commit.ns, hung, encoded, run])?;
         Ok(())
     }
 

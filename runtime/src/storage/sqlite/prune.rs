@@ -30,9 +30,15 @@ pub(super) fn thread(db: &Connection, key: i64) -> Result<()> {
     Ok(())
 }
 
-/// Drops the record of a run, its checkpoints, and the writes that hang on them.
+/// Drops the record of a run, its checkpoints, the writes that hang on them, and what it wrote beside others.
 pub(super) fn run(db: &Connection, key: i64, run_id: Uuid) -> Result<()> {
     runs::delete(db, key, run_id)?;
+    for sql in [
+        "DELETE FROM commits WHERE thread = ?1 AND run = ?2 AND hung > 0 AND id IS NULL AND added IS NULL",
+        "UPDATE commits SET hung = NULL, writes = NULL WHERE thread = ?1 AND run = ?2 AND hung > 0",
+    ] {
+        db.prepare_cached(sql)?.execute(params![key, run_id.as_bytes()])?;
+    }
     checkpoints(db, key, &made_by(db, key, run_id)?)
 }
 

@@ -65,7 +65,7 @@ CREATE TABLE commits (
     step INTEGER,
     state TEXT,       -- packed: versions, what nodes have seen, and where values stand that the row does not add
     added TEXT,       -- the values that it adds
-    run BLOB,         -- the run that the metadata names, if it names one
+    run BLOB,         -- the run that the metadata names, if it names one; of writes alone, the run that made them
     shared INTEGER,   -- the metadata that is constant in a run
     hung INTEGER,     -- the row on whose checkpoint the writes hang; 0 for this one
     writes TEXT,

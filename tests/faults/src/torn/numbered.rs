@@ -47,7 +47,8 @@ pub(super) fn store(storage: &mut SqliteStorage, number: usize) -> Result<()> {
     let parent = number.checked_sub(1).filter(|parent| *parent > 0).map(id);
     let new = NewCheckpoint { checkpoint: Arc::new(checkpoint), metadata, parent, shown: None };
     let writes = parent.map(|parent| (parent, vec![write(number)]));
-    let commit = Commit { ns: "".into(), writes, checkpoint: Some(new), outcome: Outcome::Continue };
+    let commit =
+        Commit { run: None, ns: "".into(), writes, checkpoint: Some(new), outcome: Outcome::Continue };
     let mut thread = Thread::new(THREAD, Map::new(), Timestamp(0));
     thread.values = Some(values(number).into_iter().collect());
     let changes = vec![Change::Commit(commit), Change::PutThread(thread), Change::PutRun(run(number))];

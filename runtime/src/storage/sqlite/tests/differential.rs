@@ -75,15 +75,17 @@ fn order(random: &mut Random, id: u128, known: &mut Known) -> Vec<Change> {
     let mut commit =
         checkpoint(id, parent.as_deref(), &[("list", list.into()), ("messages", messages.into())]);
     let new = commit.checkpoint.as_mut().unwrap();
-    let run_id = json!(Uuid::from_u128(id / 16));
+    commit.run = Some(Uuid::from_u128(id / 16));
+    let run_id = json!(commit.run);
     new.metadata.extra = Arc::new([("run_id".to_owned(), run_id)].into_iter().collect());
     let base = new.parent.filter(|_| random.below(3) > 0).unwrap_or(Uuid::from_u128(id));
     commit.writes = Some((base, vec![write(0, json!(id.to_string())), write(-1, json!(id.to_string()))]));
     known.insert(id, made(&commit));
+    let run = commit.run;
     let mut changes = vec![Change::Commit(commit)];
     if random.below(3) == 0 {
         let writes = Some((Uuid::from_u128(id), vec![write(2, json!([id.to_string()]))]));
-        let early = Commit { ns: root(), writes, checkpoint: None, outcome: Outcome::Continue };
+        let early = Commit { run, ns: root(), writes, checkpoint: None, outcome: Outcome::Continue };
         changes.insert(usize::from(random.below(2) == 0), Change::Commit(early));
     }
     changes

@@ -77,7 +77,7 @@ fn checkpoint(id: u128, parent: Option<&Checkpoint>, changed: &[(&str, Shared)])
     let metadata = Metadata { extra: Arc::default(), source: Source::Loop, step: 1, parents: Arc::default() };
     let parent = parent.map(|parent| parent.id);
     let new = NewCheckpoint { checkpoint: Arc::new(checkpoint), metadata, parent, shown: None };
-    Commit { ns: root(), writes: None, checkpoint: Some(new), outcome: Outcome::Continue }
+    Commit { run: None, ns: root(), writes: None, checkpoint: Some(new), outcome: Outcome::Continue }
 }
 
 fn made(commit: &Commit) -> Arc<Checkpoint> {
