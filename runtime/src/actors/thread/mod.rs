@@ -10,6 +10,7 @@ mod course;
 mod ending;
 mod orders;
 mod over;
+mod record;
 mod recovery;
 mod rest;
 mod revise;
@@ -24,7 +25,7 @@ use eddyline_engine::Graph;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
-use crate::actors::{BrokerActor, RunActor, StorageActor, SupervisorActor};
+use crate::actors::{BrokerActor, ReaderPool, RunActor, StorageActor, SupervisorActor};
 use crate::environment::Environment;
 use crate::machine::{Effect, Event, Queue};
 use crate::messages::{
@@ -45,6 +46,7 @@ pub(crate) struct ThreadActor {
     origin: Origin,
     environment: Arc<Environment>,
     storage: Addr<StorageActor>,
+    readers: ReaderPool,
     supervisor: WeakAddr<SupervisorActor>,
     broker: Option<Addr<BrokerActor>>,
     demand: Arc<Demand>,
@@ -125,7 +127,7 @@ impl ThreadActor {
         (thread_id, life): (Uuid, u64),
         origin: Origin,
         environment: Arc<Environment>,
-        storage: Addr<StorageActor>,
+        (storage, readers): (Addr<StorageActor>, ReaderPool),
         supervisor: WeakAddr<SupervisorActor>,
     ) -> Self {
         let queue = Queue::new(environment.options.waiting_runs);
@@ -135,6 +137,7 @@ impl ThreadActor {
             origin,
             environment,
             storage,
+            readers,
             supervisor,
             broker: None,
             demand: Arc::default(),

@@ -13,6 +13,7 @@ mod checkpointer;
 mod commits;
 mod copy;
 mod error;
+mod facts;
 mod filter;
 mod heads;
 mod items;
@@ -168,6 +169,7 @@ impl SqliteStorage {
                 return changes.iter().try_for_each(|change| items::change(db, change));
             }
             Transaction::Assistant(change) => return assistants::change(db, change),
+            Transaction::SweepFacts(before, limit) => return facts::sweep(db, *before, *limit),
         };
         let found = threads::find(db, thread_id)?;
         let stored = found.map_or(0, |(_, stored)| stored);
@@ -215,6 +217,7 @@ impl SqliteStorage {
                     }
                 }
                 Change::Commit(commit) => commits.store(commit)?,
+                Change::Facts { entries, budget } => facts::append(db, thread, entries, *budget)?,
                 Change::DeleteRun(run_id) => {
                     prune::run(db, thread, *run_id)?;
                     heads.forget(thread);
