@@ -17,6 +17,9 @@ const MOST: u64 = 50;
 /// How long a client waits before it tries again to reach a server that is away.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// A server that has too much to do may say so; a client comes again.
+const BUSY: [u16; 2] = [408, 503];
+
 /// A run that is not over by then never is.
 const PATIENCE: Duration = Duration::from_mins(30);
 
@@ -119,6 +122,9 @@ pub(super) fn read_all(client: &Client, source: &Source) -> Result<Vec<Event>> {
 fn some(client: &Client, source: &Source, seen: &mut Seen, most: u64) -> Result<End> {
     let last = seen.events.last().map_or("-".to_owned(), |event| event.id.to_string());
     let answer = client.stream(&source.stream(), &last)?;
+    if BUSY.contains(&answer.status().as_u16()) {
+        return Ok(End::Lost);
+    }
     ensure!(answer.status().is_success(), "{}", answer.status());
     let mut read = 0;
     let (mut id, mut name, mut data) = (None, String::new(), None);
