@@ -122,6 +122,7 @@ fn options(settings: &Settings) -> Options {
         shutdown_grace: settings.runs.shutdown_grace,
         tape_bytes: settings.streams.kept_bytes,
         thread_sleep: settings.streams.kept,
+        facts_kept: settings.streams.kept,
         item_ttl: settings.store.default_ttl,
         refresh_item_ttl: settings.store.refresh_on_read,
         item_sweep: settings.store.sweep_interval,

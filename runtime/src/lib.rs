@@ -39,7 +39,8 @@
 //!
 //! Facts leave in the order in which they happened. One that describes a commit, and all that come after it,
 //! leave when that commit is stored; the engine does not wait for that. The first commit of a run is its
-//! start, so nobody hears of a run that is not stored.
+//! start, so nobody hears of a run that is not stored. Facts of runs that can be taken up again are stored before they
+//! leave, with the commit that follows them at the latest, and are read back after a restart for who asks.
 //!
 //! # The long-term store
 //!

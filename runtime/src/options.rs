@@ -26,6 +26,9 @@ pub struct Options {
     /// Bytes of facts, as estimated, that the tape of one thread keeps for listeners who come late or
     /// fall behind. The oldest go first. Default: 8 MiB.
     pub tape_bytes: usize,
+    /// For how long the facts of runs that are over can be read again where they are stored, which those of resumable
+    /// runs are; the oldest beyond [`tape_bytes`](Self::tape_bytes) go before. Default: 5 minutes.
+    pub facts_kept: Duration,
     /// Facts on their way from a run to its broker. A run that finds no room waits. Default: 64.
     pub run_channel: usize,
     /// Facts in one batch for a listener. Default: 256.
@@ -72,6 +75,7 @@ impl Default for Options {
             node_workers: cores,
             blocking_threads: 512,
             tape_bytes: 8 << 20,
+            facts_kept: Duration::from_mins(5),
             run_channel: 64,
             batch_facts: 256,
             waiting_runs: 256,

@@ -1,5 +1,5 @@
 //! What a runtime does about threads that were left alone for too long: it looks for them from time to time, and has
-//! each of them give up what its time to live says.
+//! each of them give up what its time to live says. What happened in runs that are over for long goes by itself.
 
 use std::time::Duration;
 
@@ -18,6 +18,9 @@ pub(crate) async fn sweep(inner: Inner, every: Duration) {
             Ok(0) => {}
             Ok(count) => tracing::info!(count, "swept threads that were left alone for too long"),
             Err(error) => tracing::error!(%error, "cannot sweep threads; the next sweep tries again"),
+        }
+        if let Err(error) = handle.sweep_facts().await {
+            tracing::error!(%error, "what happened in old runs is still stored; it goes with the next sweep");
         }
     }
 }

@@ -100,14 +100,14 @@ fn actors(Parts { mut environment, storage, index }: Parts, layout: Layout) -> I
     let batch = environment.options.storage_batch;
     let storage = StorageActor::start_in_arbiter(&arbiter, move |_| StorageActor::new(storage, batch, pace));
     let keepers = (storage.clone(), readers.clone());
-    let items = ItemStore::new(keepers, Arc::clone(&environment.clock), index, &environment.options);
+    let items = ItemStore::new(keepers.clone(), Arc::clone(&environment.clock), index, &environment.options);
     environment.node_pool.spawn(items::sweep_for_ever(items.clone(), environment.options.item_sweep));
     let store = environment.store.get_or_insert_with(|| Arc::new(items)).clone();
 
     let environment = Arc::new(environment);
     let mut supervisors = Vec::new();
     for arbiter in &graphs {
-        let supervisor = SupervisorActor::new(Arc::clone(&environment), storage.clone());
+        let supervisor = SupervisorActor::new(Arc::clone(&environment), keepers.clone());
         supervisors.push(SupervisorActor::start_in_arbiter(arbiter, move |_| supervisor));
     }
     let assistants = AssistantsActor::new(Arc::clone(&environment), storage.clone());

@@ -43,8 +43,9 @@ impl Temporaries {
                 Change::DeleteThread | Change::DeleteRun(_) => {
                     threads.remove(&thread_id);
                 }
-                // It keeps no checkpoints, and begins with none.
-                Change::Commit(_) | Change::KeepLatest | Change::CopyThread { .. } => {}
+                // It keeps neither checkpoints nor facts, and begins with none.
+                Change::Commit(_) | Change::Facts { .. } | Change::KeepLatest | Change::CopyThread { .. } => {
+                }
             }
         }
     }

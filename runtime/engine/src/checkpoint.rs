@@ -57,7 +57,6 @@ pub struct Checkpoint {
     /// Sorts by creation.
     pub id: Uuid,
     /// When it was made.
-    #[serde(with = "micros")]
     pub created_at: Timestamp,
     /// What each channel holds.
     pub values: BTreeMap<Key, Shared>,
@@ -67,22 +66,6 @@ pub struct Checkpoint {
     pub seen: BTreeMap<Key, BTreeMap<Key, Version>>,
     /// The channels that the step changed, sorted; `None` when that is not known.
     pub updated: Option<Vec<Key>>,
-}
-
-mod micros {
-    #![expect(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
-
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    use crate::ids::Timestamp;
-
-    pub(super) fn serialize<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_i64(time.0)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Timestamp, D::Error> {
-        i64::deserialize(deserializer).map(Timestamp)
-    }
 }
 
 /// One write of a task to a channel, as it hangs on the checkpoint that the task started from.

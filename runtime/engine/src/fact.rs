@@ -1,10 +1,14 @@
 //! What happened in a run, once, for everyone who wants to know.
 //!
 //! Facts are the source of every stream: the classic modes and the protocol's channels are folds over
-//! them ([`project`](crate::project)). No wire format is known here.
+//! them ([`project`](crate::project)). No wire format is known here; the JSON of a fact is for those who keep
+//! facts, and reads as the fact that it was made of.
+
+mod form;
 
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -15,7 +19,7 @@ use crate::message::{Message, MessageChunk};
 use crate::value::{Key, Object, Shared};
 
 /// Something that happened, and where.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Fact {
     /// The checkpoint namespace of the graph in which it happened; empty for the root.
     pub ns: Key,
@@ -26,7 +30,7 @@ pub struct Fact {
 }
 
 /// What happened.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Body {
     /// An attempt at a run began. Told by whoever owns the run, before everything else.
@@ -64,6 +68,7 @@ pub enum Body {
     /// A task's conditional edge was evaluated.
     Branch {
         /// The task.
+        #[serde(with = "form::brief")]
         task: Arc<TaskInfo>,
         /// The name of the function.
         name: Key,
@@ -75,6 +80,7 @@ pub enum Body {
     /// A node wrote to the stream.
     Custom {
         /// The task.
+        #[serde(with = "form::brief")]
         task: Arc<TaskInfo>,
         /// Any JSON.
         value: Shared,
@@ -107,6 +113,7 @@ pub enum Body {
     /// A node put a message on the stream by hand.
     Message {
         /// The task.
+        #[serde(with = "form::brief")]
         task: Arc<TaskInfo>,
         /// The message; it has an id.
         message: Message,
@@ -149,7 +156,7 @@ pub enum Body {
 }
 
 /// A checkpoint with what follows from it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CheckpointFact {
     /// Its id.
     pub id: Uuid,
@@ -166,7 +173,7 @@ pub struct CheckpointFact {
 }
 
 /// A task as a checkpoint shows it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TaskNote {
     /// The task's id.
     pub id: Uuid,
@@ -177,6 +184,7 @@ pub struct TaskNote {
     /// Why it failed before, if it did.
     pub failure: Option<Failure>,
     /// What it wrote before, if it finished.
+    #[serde(with = "form::maybe", default, skip_serializing_if = "Option::is_none")]
     pub result: Option<Value>,
     /// What it asks, if it waits.
     pub interrupts: Vec<Interrupt>,
@@ -185,7 +193,7 @@ pub struct TaskNote {
 }
 
 /// What is known of a task before it runs.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct TaskInfo {
     /// Its id, the same in every attempt and after a resume.
     pub id: Uuid,
@@ -200,6 +208,7 @@ pub struct TaskInfo {
     /// The channels that can trigger its node, sorted.
     pub triggers: Arc<[Key]>,
     /// What the node gets.
+    #[serde(default, skip_serializing_if = "Shared::is_null")]
     pub input: Shared,
     /// What the node's definition says about it.
     pub metadata: Arc<Map<String, Value>>,
@@ -210,7 +219,7 @@ pub struct TaskInfo {
 }
 
 /// Where a task came from; tasks apply in the order of their paths.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TaskPath {
     /// Channels triggered the node.
     Pull(Key),
@@ -255,7 +264,7 @@ impl TaskPath {
 }
 
 /// How a task ended.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct TaskEnd {
     /// The task.
     pub task: Arc<TaskInfo>,
@@ -266,6 +275,7 @@ pub struct TaskEnd {
     /// False for a task that failed before it wrote anything: streams show no update of it.
     pub updates: bool,
     /// What the node returned, as it returned it; `None` when it did not return.
+    #[serde(with = "form::maybe", default, skip_serializing_if = "Option::is_none")]
     pub output: Option<Shared>,
     /// Why it failed, if it did.
     pub failure: Option<Failure>,
@@ -274,11 +284,12 @@ pub struct TaskEnd {
 }
 
 /// One call of a chat model.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ModelCall {
     /// The id of the call.
     pub id: Uuid,
     /// The task that makes it.
+    #[serde(with = "form::brief")]
     pub task: Arc<TaskInfo>,
     /// The class name of the model, as event streams show it.
     pub name: Key,
@@ -296,11 +307,12 @@ impl ModelCall {
 }
 
 /// One call of a tool.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub struct ToolRun {
     /// The id of this execution.
     pub id: Uuid,
     /// The task that makes it.
+    #[serde(with = "form::brief")]
     pub task: Arc<TaskInfo>,
     /// The tool's name.
     pub name: Key,
@@ -309,7 +321,7 @@ pub struct ToolRun {
 }
 
 /// An error as data: a class name of the field's vocabulary, and a text.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Failure {
     /// Such as `ValueError` or `GraphRecursionError`.
     pub class: Key,

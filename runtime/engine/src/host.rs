@@ -50,6 +50,16 @@ pub trait Host: Send + Sync {
     /// The driver has a few unanswered commits at most for each graph level.
     fn commit(&self, commit: Commit) -> BoxFuture<'static, Result<(), StorageError>>;
 
+    /// Stores a commit together with the facts that describe it, if the host keeps facts. Answers with those that it
+    /// has not taken in: they are to be [emitted](Self::emit) after the commit.
+    fn commit_and_tell(
+        &self,
+        commit: Commit,
+        facts: Vec<Fact>,
+    ) -> (BoxFuture<'static, Result<(), StorageError>>, Vec<Fact>) {
+        (self.commit(commit), facts)
+    }
+
     /// The newest checkpoint of `ns` that `which` allows, with its writes.
     ///
     /// Sees every commit made before the call, answered or not.

@@ -12,14 +12,16 @@ use uuid::Uuid;
 
 use crate::actors::ThreadActor;
 use crate::messages::{
-    Attach, CloseStreams, NeverBegan, PushAll, Ready, StreamsClosed, Subscribe, Tell, Unheard, Unsubscribe,
+    self, Attach, CloseStreams, NeverBegan, PushAll, ReadPast, Ready, StreamsClosed, Subscribe, Unheard,
+    Unsubscribe,
 };
 use crate::options::Options;
+use crate::runs::Begin;
 use crate::stream::cursor::Cursor;
 use crate::stream::demand::Demand;
-use crate::stream::feed::Released;
+use crate::stream::feed::{Released, Told};
 use crate::stream::tape::Tape;
-use crate::stream::{Batch, SubscriberId};
+use crate::stream::{Batch, SubscriberId, first_number};
 
 /// The tape of one thread and the cursors of its listeners.
 pub(crate) struct BrokerActor {
@@ -29,12 +31,15 @@ pub(crate) struct BrokerActor {
     batch_facts: usize,
     /// In an order, so that what happens can happen again.
     listeners: BTreeMap<SubscriberId, Listener>,
-    /// Runs that were attached while another was told of. A thread has one run at a time, and attaches the
-    /// next when the last has told all; so one waits at most.
+    /// What was attached while another was told of. A thread has one run at a time, and attaches the next when the
+    /// last has told all; so one run waits at most, and changes by hand, which clients wait for.
     waiting: VecDeque<Attach>,
-    telling: bool,
+    telling: Option<Uuid>,
     /// Listeners are about to be handed what they have not seen.
     pushing: bool,
+    past: Past,
+    /// The first number that the tape was told of; what is older lies in storage.
+    since: Option<u64>,
     closing: bool,
 }
 
@@ -42,6 +47,16 @@ struct Listener {
     cursor: Cursor,
     batches: mpsc::Sender<Batch>,
     tokens: bool,
+    /// The run that is over when the last of its facts was told, if it is over.
+    over: Option<Uuid>,
+}
+
+/// What happened before this broker was there. It is read for the first listener who wants to hear of it.
+enum Past {
+    Unread,
+    /// It comes; these wait for it, each with the place at which everything before had happened.
+    Awaited(Vec<(Subscribe, u64)>),
+    Read,
 }
 
 impl BrokerActor {
@@ -53,14 +68,17 @@ impl BrokerActor {
             batch_facts: options.batch_facts,
             listeners: BTreeMap::new(),
             waiting: VecDeque::new(),
-            telling: false,
+            telling: None,
             pushing: false,
+            past: Past::Unread,
+            since: None,
             closing: false,
         }
     }
 
     fn tell(&mut self, Attach { epoch, feed }: Attach, ctx: &mut Context<Self>) {
-        self.telling = true;
+        self.telling = Some(feed.run_id());
+        self.since.get_or_insert(first_number(epoch));
         self.tape.enter(epoch);
         ctx.add_stream(feed.into_stream());
     }
@@ -69,6 +87,43 @@ impl BrokerActor {
     fn push_soon(&mut self, ctx: &mut Context<Self>) {
         if !std::mem::replace(&mut self.pushing, true) {
             ctx.notify(PushAll);
+        }
+    }
+
+    /// Nothing more will be told of the run.
+    fn run_is_over(&mut self, run_id: Uuid) {
+        for listener in self.listeners.values_mut() {
+            listener.cursor.run_is_over(run_id);
+        }
+        if let Past::Awaited(waiting) = &mut self.past {
+            for (subscribe, _) in waiting.iter_mut().filter(|(waiting, _)| waiting.run == Some(run_id)) {
+                subscribe.over = true;
+            }
+        }
+    }
+
+    /// True while facts of the run may be on their way.
+    fn is_told(&self, run_id: Uuid) -> bool {
+        self.telling == Some(run_id) || self.waiting.iter().any(|attach| attach.feed.run_id() == run_id)
+    }
+
+    /// Adds a listener, for whom everything before the place `now` is past.
+    fn add(&mut self, subscribe: Subscribe, now: u64) {
+        let Subscribe { subscriber, batches, run, begin, over, tokens } = subscribe;
+        let over = run.filter(|_| over);
+        let is_over = over.is_some_and(|run| !self.is_told(run));
+        let cursor = Cursor::new(&self.tape, run, begin, now, is_over);
+        self.listeners.insert(subscriber, Listener { cursor, batches, tokens, over });
+        self.push(subscriber);
+    }
+
+    /// Has the past read, for a listener who waits for it.
+    fn read_past(&mut self, waiting: (Subscribe, u64), ctx: &mut Context<Self>) {
+        self.past = Past::Awaited(vec![waiting]);
+        // Without its thread, the broker ends with all who wait.
+        if let Some(thread) = self.thread.upgrade() {
+            // Bounded: one for each broker.
+            thread.do_send(ReadPast { broker: ctx.address().downgrade() });
         }
     }
 
@@ -94,9 +149,14 @@ impl BrokerActor {
     }
 
     fn remove(&mut self, subscriber: SubscriberId) {
-        let Some(listener) = self.listeners.remove(&subscriber) else { return };
-        self.demand.leave(listener.tokens);
-        if self.listeners.is_empty()
+        let waiting = match &mut self.past {
+            Past::Awaited(waiting) => waiting.extract_if(.., |(one, _)| one.subscriber == subscriber).next(),
+            Past::Unread | Past::Read => None,
+        };
+        let listener = self.listeners.remove(&subscriber).map(|listener| listener.tokens);
+        let Some(tokens) = listener.or(waiting.map(|(one, _)| one.tokens)) else { return };
+        self.demand.leave(tokens);
+        if !self.demand.anybody()
             && let Some(thread) = self.thread.upgrade()
         {
             // Bounded: one for a listener that goes.
@@ -106,7 +166,7 @@ impl BrokerActor {
 
     /// Once every run has told all, hands over what is left and ends.
     fn close_if_told(&mut self, ctx: &mut Context<Self>) {
-        if !self.closing || self.telling || !self.waiting.is_empty() {
+        if !self.closing || self.telling.is_some() || !self.waiting.is_empty() {
             return;
         }
         for listener in self.listeners.values_mut() {
@@ -137,6 +197,11 @@ impl Actor for BrokerActor {
         for listener in self.listeners.values() {
             self.demand.leave(listener.tokens);
         }
+        if let Past::Awaited(waiting) = &self.past {
+            for (subscribe, _) in waiting {
+                self.demand.leave(subscribe.tokens);
+            }
+        }
         if let Some(thread) = self.thread.upgrade() {
             thread.do_send(StreamsClosed { demand: Arc::clone(&self.demand) });
         }
@@ -145,18 +210,24 @@ impl Actor for BrokerActor {
 
 impl StreamHandler<Released> for BrokerActor {
     fn handle(&mut self, Released { run_id, fact, last }: Released, ctx: &mut Self::Context) {
-        self.tape.append(run_id, fact);
+        match fact {
+            Told::New(fact) => self.tape.append(run_id, fact),
+            Told::Recorded(entry) => self.tape.put(entry),
+        }
         if last {
-            for listener in self.listeners.values_mut() {
-                listener.cursor.run_is_over(run_id);
-            }
+            self.run_is_over(run_id);
         }
         self.push_soon(ctx);
     }
 
     /// One run has told all; the actor goes on with the next.
     fn finished(&mut self, ctx: &mut Self::Context) {
-        self.telling = false;
+        if let Some(told) = self.telling.take() {
+            for listener in self.listeners.values_mut().filter(|listener| listener.over == Some(told)) {
+                listener.cursor.run_is_over(told);
+            }
+            self.push_all();
+        }
         if let Some(next) = self.waiting.pop_front() {
             self.tell(next, ctx);
         }
@@ -168,7 +239,7 @@ impl Handler<Attach> for BrokerActor {
     type Result = ();
 
     fn handle(&mut self, attach: Attach, ctx: &mut Self::Context) {
-        if self.telling {
+        if self.telling.is_some() {
             self.waiting.push_back(attach);
         } else {
             self.tell(attach, ctx);
@@ -176,24 +247,32 @@ impl Handler<Attach> for BrokerActor {
     }
 }
 
-impl Handler<Tell> for BrokerActor {
-    type Result = ();
-
-    fn handle(&mut self, Tell { epoch, fact }: Tell, _: &mut Self::Context) {
-        self.tape.enter(epoch);
-        self.tape.append(Uuid::nil(), fact);
-        self.push_all();
-    }
-}
-
 impl Handler<Subscribe> for BrokerActor {
     type Result = ();
 
-    fn handle(&mut self, subscribe: Subscribe, _: &mut Self::Context) {
-        let Subscribe { subscriber, batches, run, begin, over, tokens } = subscribe;
-        let cursor = Cursor::new(&self.tape, run, begin, over);
-        self.listeners.insert(subscriber, Listener { cursor, batches, tokens });
-        self.push(subscriber);
+    fn handle(&mut self, subscribe: Subscribe, ctx: &mut Self::Context) {
+        let now = self.tape.end();
+        match &mut self.past {
+            _ if subscribe.begin == Begin::Now => self.add(subscribe, now),
+            Past::Read => self.add(subscribe, now),
+            Past::Awaited(waiting) => waiting.push((subscribe, now)),
+            Past::Unread => self.read_past((subscribe, now), ctx),
+        }
+    }
+}
+
+impl Handler<messages::Past> for BrokerActor {
+    type Result = ();
+
+    /// What this broker tells by itself is no past, though it may be stored already.
+    fn handle(&mut self, messages::Past { mut entries }: messages::Past, _: &mut Self::Context) {
+        entries.retain(|entry| self.since.is_none_or(|since| entry.seq < since));
+        self.tape.put_before(entries);
+        if let Past::Awaited(waiting) = std::mem::replace(&mut self.past, Past::Read) {
+            for (subscribe, now) in waiting {
+                self.add(subscribe, now);
+            }
+        }
     }
 }
 
@@ -229,9 +308,7 @@ impl Handler<NeverBegan> for BrokerActor {
     type Result = ();
 
     fn handle(&mut self, NeverBegan { run_id }: NeverBegan, _: &mut Self::Context) {
-        for listener in self.listeners.values_mut() {
-            listener.cursor.run_is_over(run_id);
-        }
+        self.run_is_over(run_id);
         self.push_all();
     }
 }

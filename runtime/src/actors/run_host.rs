@@ -93,10 +93,14 @@ impl RunHost {
         }
     }
 
-    /// The commit as an order to the thread, and the wait for its answer.
-    fn order(&self, commit: Commit) -> (StoreCommit, oneshot::Receiver<Result<(), StorageError>>) {
+    /// Sends the commit to the thread, with the facts that are recorded; answers with the wait for its answer, and
+    /// with those that are not.
+    fn order(
+        &self,
+        commit: Commit,
+        facts: Vec<Fact>,
+    ) -> (oneshot::Receiver<Result<(), StorageError>>, Vec<Fact>) {
         let (reply, stored) = oneshot::channel();
-        let ticket = self.facts.commit();
         // Only the root knows how the thread stands.
         let after = commit.ns.is_empty().then(|| lock(&self.standings).after(&commit));
         let over = after.as_ref().and_then(|standing| {
@@ -105,16 +109,27 @@ impl RunHost {
         });
         let standings = Arc::clone(&self.standings);
         let guard = self.guards.as_ref().and_then(WeakGuard::upgrade);
-        let answer = Answer::new(move |result| {
-            let _until_it_is_answered = guard;
-            if let (Ok(()), Some(standing)) = (&result, after) {
-                lock(&standings).is_stored(standing);
+        if self.facts.recorder().is_some() {
+            for fact in &facts {
+                lock(&self.standings).see(fact);
             }
-            ticket.answer(result.is_ok());
-            // The driver may have stopped waiting; the facts have heard.
-            let _ = reply.send(result);
+        }
+        let left = self.facts.commit(facts, |ticket, facts| {
+            let answer = Answer::new(move |result| {
+                let _until_it_is_answered = guard;
+                if let (Ok(()), Some(standing)) = (&result, after) {
+                    lock(&standings).is_stored(standing);
+                }
+                ticket.answer(result.is_ok());
+                // The driver may have stopped waiting; the facts have heard.
+                let _ = reply.send(result);
+            });
+            if let Some(thread) = self.thread.upgrade() {
+                // Bounded: each graph level has a handful of unanswered commits at most.
+                thread.do_send(StoreCommit { epoch: self.epoch, commit, facts, over, answer });
+            }
         });
-        (StoreCommit { epoch: self.epoch, commit, over, answer }, stored)
+        (stored, left)
     }
 
     fn load_newest(&self) -> BoxFuture<'static, Result<Option<Saved>, StorageError>> {
@@ -168,15 +183,19 @@ impl Host for RunHost {
     }
 
     fn commit(&self, commit: Commit) -> BoxFuture<'static, Result<(), StorageError>> {
+        self.commit_and_tell(commit, Vec::new()).0
+    }
+
+    fn commit_and_tell(
+        &self,
+        commit: Commit,
+        facts: Vec<Fact>,
+    ) -> (BoxFuture<'static, Result<(), StorageError>>, Vec<Fact>) {
         if !self.keeps {
-            return ready(Ok(())).boxed();
+            return (ready(Ok(())).boxed(), facts);
         }
-        let (order, stored) = self.order(commit);
-        if let Some(thread) = self.thread.upgrade() {
-            // Bounded: a run has two unanswered commits at most.
-            thread.do_send(order);
-        }
-        stored.map(|stored| stored.unwrap_or_else(|_| Err(unanswered()))).boxed()
+        let (stored, facts) = self.order(commit, facts);
+        (stored.map(|stored| stored.unwrap_or_else(|_| Err(unanswered()))).boxed(), facts)
     }
 
     fn load(&self, ns: Key, which: Which) -> BoxFuture<'static, Result<Option<Saved>, StorageError>> {

@@ -9,7 +9,7 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::actors::{StorageActor, ThreadActor};
+use crate::actors::{ReaderPool, StorageActor, ThreadActor};
 use crate::environment::Environment;
 use crate::messages::{
     CutOff, Drain, FallAsleep, Forward, Origin, Resume, Sleepy, StopThreads, ThreadGone, ThreadOrder,
@@ -24,6 +24,7 @@ const RESTART: Duration = Duration::from_secs(1);
 pub(crate) struct SupervisorActor {
     environment: Arc<Environment>,
     storage: Addr<StorageActor>,
+    readers: ReaderPool,
     /// In an order, so that what happens can happen again.
     awake: BTreeMap<Uuid, Awake>,
     /// Threads, by their lives, that were let go to sleep and still close their streams. An actor ends when
@@ -42,10 +43,14 @@ struct Awake {
 }
 
 impl SupervisorActor {
-    pub(crate) fn new(environment: Arc<Environment>, storage: Addr<StorageActor>) -> Self {
+    pub(crate) fn new(
+        environment: Arc<Environment>,
+        (storage, readers): (Addr<StorageActor>, ReaderPool),
+    ) -> Self {
         Self {
             environment,
             storage,
+            readers,
             awake: BTreeMap::new(),
             falling_asleep: HashMap::new(),
             lives: 0,
@@ -54,14 +59,14 @@ impl SupervisorActor {
     }
 
     fn get_or_start(&mut self, thread_id: Uuid, origin: Origin, ctx: &mut Context<Self>) -> &mut Awake {
-        let Self { environment, storage, lives, .. } = self;
+        let Self { environment, storage, readers, lives, .. } = self;
         self.awake.entry(thread_id).or_insert_with(|| {
             *lives += 1;
             let thread = ThreadActor::new(
                 (thread_id, *lives),
                 origin,
                 Arc::clone(environment),
-                storage.clone(),
+                (storage.clone(), readers.clone()),
                 ctx.address().downgrade(),
             );
             // This is the thread's own arbiter.

@@ -1,10 +1,13 @@
 //! Threads in number: those that are looked for, and those that are cleared away; and copies of one.
 
+use eddyline_engine::ids::Timestamp;
 use uuid::Uuid;
 
 use super::Handle;
+use crate::environment::Environment;
 use crate::error::Error;
-use crate::messages::{BecomeCopy, Expire, KeepLatest};
+use crate::messages::{BecomeCopy, Expire, KeepLatest, Put};
+use crate::storage::Transaction;
 use crate::threads::{
     PruneStrategy, PruneThreads, SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadUsage,
 };
@@ -73,6 +76,22 @@ impl Handle {
                 return Ok(count);
             }
         }
+    }
+
+    /// Drops what is stored of what happened in runs that are over for longer than
+    /// [`Options::facts_kept`](crate::Options::facts_kept). The runtime does it by itself every
+    /// [`Options::sweep_interval`](crate::Options::sweep_interval).
+    pub async fn sweep_facts(&self) -> Result<(), Error> {
+        let Environment { options, clock, .. } = &*self.0.environment;
+        let kept = i64::try_from(options.facts_kept.as_micros()).unwrap_or(i64::MAX);
+        let before = Timestamp(clock.now().0.saturating_sub(kept));
+        while self.read(move |storage| storage.has_old_facts(before)).await? {
+            let (put, stored) = Put::new(Transaction::SweepFacts(before, SWEPT));
+            // Bounded: the next one waits for its answer.
+            self.0.storage.do_send(put);
+            stored.await?;
+        }
+        Ok(())
     }
 
     /// How much room a thread takes in storage. Fails with [`Error::ThreadNotFound`].

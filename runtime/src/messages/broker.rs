@@ -1,30 +1,22 @@
 //! What a broker is told.
 
+use std::sync::Arc;
+
 use actix::Message;
-use eddyline_engine::fact::Fact;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use crate::runs::Begin;
 use crate::stream::feed::Feed;
-use crate::stream::{Batch, SubscriberId};
+use crate::stream::{Batch, Entry, SubscriberId};
 
-/// Takes in the facts of a run, after those of every run attached before.
+/// Takes in the facts of a run, or of no run, after those of everything attached before.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Attach {
     /// The thread's epoch, which owns the numbers of the facts.
     pub(crate) epoch: u64,
     pub(crate) feed: Feed,
-}
-
-/// Takes in a fact that belongs to no run. What it describes is stored.
-#[derive(Debug, Message)]
-#[rtype(result = "()")]
-pub(crate) struct Tell {
-    /// The thread's epoch, which owns the number of the fact.
-    pub(crate) epoch: u64,
-    pub(crate) fact: Fact,
 }
 
 /// Adds a listener. It was counted in the demand already.
@@ -44,6 +36,13 @@ pub(crate) struct Subscribe {
 #[derive(Clone, Copy, Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct PushAll;
+
+/// What is stored of what happened on the thread before.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Past {
+    pub(crate) entries: Vec<Arc<Entry>>,
+}
 
 /// The listener has taken a batch and is ready for the next. One for each batch.
 #[derive(Clone, Copy, Debug, Message)]

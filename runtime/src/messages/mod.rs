@@ -17,14 +17,14 @@ use crate::error::Error;
 use crate::storage::{Error as StorageError, Result as StorageResult};
 
 pub(crate) use assistants::{ForgetAssistant, MakeAssistant, RestoreVersion, ReviseAssistant};
-pub(crate) use broker::{Attach, CloseStreams, NeverBegan, PushAll, Ready, Subscribe, Tell, Unsubscribe};
+pub(crate) use broker::{Attach, CloseStreams, NeverBegan, Past, PushAll, Ready, Subscribe, Unsubscribe};
 pub(crate) use run::{CancelTasks, CutOff, StartAttempt};
 pub(crate) use storage::{After, DrainStorage, Flush, Look, Put};
 pub(crate) use supervisor::{Forward, Origin, Sleepy, StopThreads, ThreadGone, ThreadOrder};
 pub(crate) use thread::{
     BecomeCopy, Cancel, Describe, Drain, Expire, FallAsleep, ForgetRun, ForgetThread, Join, KeepLatest,
-    LastCommitKnown, MakeThread, ReadNewest, Resume, ReviseState, RunEnd, RunOver, StoreCommit, Stored,
-    StreamsClosed, SubmitRun, Unheard, Unsealed, WriteFailed,
+    LastCommitKnown, MakeThread, ReadNewest, ReadPast, Resume, ReviseState, RunEnd, RunOver, StoreCommit,
+    StoreFacts, Stored, StreamsClosed, SubmitRun, Unheard, Unsealed, WriteFailed,
 };
 
 /// Where a client waits for an answer. Dropped without one, the client reads [`Error::Lost`].

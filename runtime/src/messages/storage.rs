@@ -57,11 +57,13 @@ impl After {
     pub(crate) fn waits_for(self, transaction: &Transaction) -> bool {
         let (After::Thread(wanted) | After::Checkpoints(wanted)) = self else { return true };
         let Transaction::Thread { thread_id, changes, .. } = transaction else { return false };
-        // What is said of thread and run is no checkpoint.
-        let is_record =
-            |change: &Change| matches!(change, Change::PutThread(_) | Change::PutRun(_) | Change::MarkRun(_));
-        let only_records = matches!(self, After::Checkpoints(_)) && changes.iter().all(is_record);
-        *thread_id == wanted && !only_records
+        // What is said of thread and run, and what happened, is no checkpoint.
+        let is_aside = |change: &Change| {
+            use Change::{Facts, MarkRun, PutRun, PutThread};
+            matches!(change, PutThread(_) | PutRun(_) | MarkRun(_) | Facts { .. })
+        };
+        let only_aside = matches!(self, After::Checkpoints(_)) && changes.iter().all(is_aside);
+        *thread_id == wanted && !only_aside
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use actix::Message;
+use actix::{Message, WeakAddr};
 use eddyline_engine::checkpoint::{Commit, Saved};
 use eddyline_engine::fact::Failure;
 use serde_json::{Map, Value};
@@ -10,13 +10,14 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use uuid::Uuid;
 
 use super::{Answer, Origin, Reply, ThreadOrder};
+use crate::actors::BrokerActor;
 use crate::assistants::Assistant;
 use crate::runs::{CancelRun, Listen, Run, StartRun};
 use crate::standing::Standing;
 use crate::state::{CheckpointAddress, UpdateState};
 use crate::storage::{Change, Error, Result};
-use crate::stream::Subscription;
 use crate::stream::demand::Demand;
+use crate::stream::{Entry, Subscription};
 use crate::threads::{IfExists, Thread, Ttl};
 
 /// Makes the thread; answers when it is stored.
@@ -147,6 +148,8 @@ impl ThreadOrder for Join {}
 pub(crate) struct StoreCommit {
     pub(crate) epoch: u64,
     pub(crate) commit: Commit,
+    /// What happened before it and is not stored yet, and what describes it.
+    pub(crate) facts: Vec<Arc<Entry>>,
     /// Set when it is the last one of its run: how the run ends, which is stored with it.
     pub(crate) over: Option<Box<RunOver>>,
     pub(crate) answer: Answer,
@@ -157,6 +160,23 @@ pub(crate) struct StoreCommit {
 #[rtype(result = "()")]
 pub(crate) struct ReadNewest {
     pub(crate) reply: oneshot::Sender<Result<Option<Saved>>>,
+}
+
+/// Stores what happened in a run while it makes no commit. Refused when the epoch is not the thread's own. One is
+/// unanswered at most.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct StoreFacts {
+    pub(crate) epoch: u64,
+    pub(crate) facts: Vec<Arc<Entry>>,
+    pub(crate) answer: Answer,
+}
+
+/// Reads what is stored of what happened before, and hands it to the broker. Asked once by each.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ReadPast {
+    pub(crate) broker: WeakAddr<BrokerActor>,
 }
 
 /// Storage did not store the last commit of a run, and so neither how the run ended; or it does not know.

@@ -7,6 +7,7 @@
 //! ```
 
 mod assistants;
+mod facts;
 mod items;
 mod search;
 mod upkeep;
@@ -67,10 +68,9 @@ pub fn check(make: impl Fn() -> Box<dyn Storage>) {
     ]
     .into_iter()
     .chain(items::RULES)
+    .chain(facts::RULES)
+    .chain(assistants::RULES)
     {
-        rule(&mut *make());
-    }
-    for rule in assistants::RULES {
         rule(&mut *make());
     }
 }

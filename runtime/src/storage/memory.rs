@@ -1,6 +1,7 @@
 //! Storage that ends with its process: maps.
 
 mod assistants;
+mod facts;
 mod threads;
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,12 +16,14 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::assistants::Assistants;
+use self::facts::Facts;
 use super::{
     Change, Error, ItemChange, Read, Readers, Result, RunMark, Storage, StoredAssistant, StoredThread,
     Transaction,
 };
 use crate::assistants::{AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run};
+use crate::stream::Entry;
 use crate::threads::{SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadStatus, ThreadUsage};
 
 /// Keeps everything in memory, for as long as it or one of its readers lives.
@@ -50,6 +53,7 @@ struct Rows {
     /// By id, which sorts by creation.
     runs: BTreeMap<Uuid, Run>,
     levels: HashMap<Key, Level>,
+    facts: Facts,
 }
 
 /// What is stored of one graph level.
@@ -166,6 +170,14 @@ impl Read for MemoryStorage {
         Ok(level.map(|level| level.history(before, limit)).unwrap_or_default())
     }
 
+    fn facts(&mut self, thread_id: Uuid) -> Result<Vec<Arc<Entry>>> {
+        Ok(self.tables().threads.get(&thread_id).map(|rows| rows.facts.all()).unwrap_or_default())
+    }
+
+    fn has_old_facts(&mut self, before: Timestamp) -> Result<bool> {
+        Ok(self.tables().has_old_facts(before))
+    }
+
     fn item(&mut self, place: &Place, at: Timestamp) -> Result<Option<StoredItem>> {
         Ok(self.tables().items.get(place, at))
     }
@@ -223,6 +235,10 @@ impl Tables {
             }
             Transaction::Assistant(change) => {
                 self.assistants.change(change);
+                return Ok(());
+            }
+            Transaction::SweepFacts(before, limit) => {
+                self.sweep_facts(before, limit);
                 return Ok(());
             }
         };
@@ -292,8 +308,10 @@ impl Rows {
             Change::Commit(commit) => self.levels.entry(commit.ns.clone()).or_default().commit(commit),
             Change::DeleteRun(run_id) => {
                 self.runs.remove(&run_id);
+                self.facts.forget(run_id);
                 self.levels.values_mut().for_each(|level| level.forget(run_id));
             }
+            Change::Facts { entries, budget } => self.facts.append(entries, budget),
             Change::KeepLatest => self.keep_latest(),
             // Those of the whole table.
             Change::CopyThread { .. } | Change::DeleteThread => {}

@@ -21,6 +21,7 @@ use uuid::Uuid;
 
 use crate::assistants::{Assistant, AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run, RunStatus};
+use crate::stream::Entry;
 use crate::threads::{SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadTtl, ThreadUsage};
 
 pub use eddyline_engine::StorageError as Error;
@@ -94,6 +95,12 @@ pub trait Read: Send {
         limit: usize,
     ) -> Result<Vec<Saved>>;
 
+    /// The facts of a thread that are kept, in their order.
+    fn facts(&mut self, thread_id: Uuid) -> Result<Vec<Arc<Entry>>>;
+
+    /// Whether there are facts of runs that are over since before then.
+    fn has_old_facts(&mut self, before: Timestamp) -> Result<bool>;
+
     /// An item of the long-term store, if it exists at that time.
     fn item(&mut self, place: &Place, at: Timestamp) -> Result<Option<StoredItem>>;
 
@@ -119,8 +126,8 @@ pub trait Storage: Send {
     ///
     /// What is answered with `Ok` is durable. All changes of one transaction are kept, or none. One that fails
     /// leaves those of other threads alone, unless the storage itself is broken: then each unanswered one gets
-    /// [`Error::Unknown`]. Later ones of the same thread and epoch that hold commits fail with it, for they build on
-    /// what is not there.
+    /// [`Error::Unknown`]. Later ones of the same [lineage](Transaction::lineage) fail with it, for they build on what
+    /// is not there.
     ///
     /// A transaction whose epoch is older than that of its thread is refused with [`Error::Fenced`]. A newer epoch
     /// becomes that of the thread with the transaction that begins it; any other transaction of it is refused too, as
@@ -170,6 +177,8 @@ pub enum Transaction {
     Items(Vec<ItemChange>),
     /// A change of one assistant.
     Assistant(AssistantChange),
+    /// Facts go of runs that are over since before a time. At most so many rows, of one or more facts each.
+    SweepFacts(Timestamp, usize),
 }
 
 /// A change of an assistant.
@@ -183,11 +192,13 @@ pub enum AssistantChange {
 }
 
 impl Transaction {
-    /// The thread and the epoch, if it holds commits: later ones of these build on it.
-    pub(crate) fn lineage(&self) -> Option<(Uuid, u64)> {
+    /// The thread and the epoch, if it holds commits, or facts and nothing else: later ones of these build on it.
+    pub fn lineage(&self) -> Option<(Uuid, u64)> {
         let Self::Thread { thread_id, epoch, changes, .. } = self else { return None };
         let commits = changes.iter().any(|change| matches!(change, Change::Commit(_)));
-        commits.then_some((*thread_id, *epoch))
+        let only_facts =
+            !changes.is_empty() && changes.iter().all(|change| matches!(change, Change::Facts { .. }));
+        (commits || only_facts).then_some((*thread_id, *epoch))
     }
 }
 
@@ -240,11 +251,20 @@ pub enum Change {
     MarkRun(RunMark),
     /// A moment of a run; how writes meet those that there are says [`Commit`].
     Commit(Commit),
-    /// The run's record goes, and on every graph level the checkpoints whose metadata has its id as `run_id`,
-    /// with the writes that hang on them, and what it wrote beside checkpoints of others.
+    /// Something happened, in this order and after all that happened on the thread before. The oldest facts of the
+    /// thread go when all of them weigh more than `budget`; the newest stay, whatever they weigh. The same facts again
+    /// change nothing.
+    Facts {
+        /// What happened, in one run.
+        entries: Vec<Arc<Entry>>,
+        /// In bytes, as [`Entry::weight`] counts them.
+        budget: usize,
+    },
+    /// The run's record goes, its facts, and on every graph level the checkpoints whose metadata has its id as
+    /// `run_id`, with the writes that hang on them, and what it wrote beside checkpoints of others.
     DeleteRun(Uuid),
     /// The thread, which is new, becomes a copy of another as that is stored: it has its metadata, values,
-    /// questions, checkpoints and writes, but no runs. What checkpoints say of their thread is said of this one. When
+    /// questions, checkpoints and writes, but no runs and no facts. What checkpoints say of their thread is said of this one. When
     /// the other is not there, neither is this one afterwards.
     CopyThread {
         /// The other.

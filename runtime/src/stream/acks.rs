@@ -54,6 +54,11 @@ impl Ledger {
         self.0.made.load(Ordering::SeqCst)
     }
 
+    /// True once a commit is known not to be stored.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.0.score.borrow().failed.is_some()
+    }
+
     pub(crate) fn watch(&self) -> Watch {
         Watch(self.0.score.subscribe())
     }

@@ -20,12 +20,13 @@ pub(crate) struct Cursor {
 }
 
 impl Cursor {
-    pub(crate) fn new(tape: &Tape, run: Option<Uuid>, begin: Begin, over: bool) -> Self {
+    /// Everything before the place `now` had happened when the listener came.
+    pub(crate) fn new(tape: &Tape, run: Option<Uuid>, begin: Begin, now: u64, over: bool) -> Self {
         let place = match begin {
             Begin::Now => tape.end(),
             Begin::Oldest | Begin::OldestToPresent => tape.start(),
         };
-        let present = (begin == Begin::OldestToPresent).then(|| tape.end());
+        let present = (begin == Begin::OldestToPresent).then_some(now);
         Self { place, run, in_flight: false, over, present }
     }
 
@@ -120,7 +121,7 @@ mod tests {
     #[test]
     fn one_batch_is_on_its_way_at_most() {
         let tape = tape(1 << 20, &[A, B, A]);
-        let mut cursor = Cursor::new(&tape, None, Begin::Oldest, false);
+        let mut cursor = Cursor::new(&tape, None, Begin::Oldest, tape.end(), false);
         assert_eq!(read(&mut cursor, &tape, 2).as_deref(), Some("1 2"));
         assert_eq!(read(&mut cursor, &tape, 2), None);
         cursor.is_ready();
@@ -132,7 +133,7 @@ mod tests {
     #[test]
     fn a_run_is_heard_alone_and_to_its_end() {
         let mut tape = tape(1 << 20, &[A, B]);
-        let mut cursor = Cursor::new(&tape, Some(B), Begin::Oldest, false);
+        let mut cursor = Cursor::new(&tape, Some(B), Begin::Oldest, tape.end(), false);
         assert_eq!(read(&mut cursor, &tape, 9).as_deref(), Some("2"));
         assert!(!cursor.is_done(&tape));
         tape.append(B, Fact { ns: "".into(), at: Timestamp(0), body: Body::Paused });
@@ -147,21 +148,21 @@ mod tests {
     #[test]
     fn who_falls_behind_the_tape_is_told() {
         let tape = tape(0, &[A, A, B]);
-        let mut cursor = Cursor::new(&Tape::new(0), None, Begin::Now, false);
+        let mut cursor = Cursor::new(&Tape::new(0), None, Begin::Now, 0, false);
         assert_eq!(read(&mut cursor, &tape, 9).as_deref(), Some("gap 2"));
-        assert_eq!(read(&mut Cursor::new(&tape, None, Begin::Now, false), &tape, 9), None);
+        assert_eq!(read(&mut Cursor::new(&tape, None, Begin::Now, tape.end(), false), &tape, 9), None);
     }
 
     #[test]
     fn who_wants_to_know_is_told_where_the_past_ends() {
         let mut tape = tape(1 << 20, &[A, B]);
-        let mut cursor = Cursor::new(&tape, Some(A), Begin::OldestToPresent, false);
+        let mut cursor = Cursor::new(&tape, Some(A), Begin::OldestToPresent, tape.end(), false);
         assert_eq!(read(&mut cursor, &tape, 1).as_deref(), Some("1"));
         tape.append(A, Fact { ns: "".into(), at: Timestamp(0), body: Body::Paused });
         cursor.is_ready();
         assert_eq!(read(&mut cursor, &tape, 9).as_deref(), Some("present 1"));
         let empty = Tape::new(1 << 20);
-        let mut cursor = Cursor::new(&empty, None, Begin::OldestToPresent, false);
+        let mut cursor = Cursor::new(&empty, None, Begin::OldestToPresent, empty.end(), false);
         assert_eq!(read(&mut cursor, &empty, 9).as_deref(), Some("present"), "nothing was before");
         cursor.is_ready();
         assert_eq!(read(&mut cursor, &empty, 9), None, "once");
@@ -170,9 +171,9 @@ mod tests {
     #[test]
     fn a_run_that_was_over_before_is_told_from_the_tape() {
         let tape = tape(1 << 20, &[A, B]);
-        let mut cursor = Cursor::new(&tape, Some(A), Begin::Oldest, true);
+        let mut cursor = Cursor::new(&tape, Some(A), Begin::Oldest, tape.end(), true);
         assert_eq!(read(&mut cursor, &tape, 9).as_deref(), Some("1"));
         assert!(cursor.is_done(&tape));
-        assert!(Cursor::new(&tape, Some(A), Begin::Now, true).is_done(&tape));
+        assert!(Cursor::new(&tape, Some(A), Begin::Now, tape.end(), true).is_done(&tape));
     }
 }

@@ -7,10 +7,12 @@ pub(crate) mod acks;
 pub(crate) mod cursor;
 pub(crate) mod demand;
 pub(crate) mod feed;
+pub(crate) mod record;
 mod subscription;
 pub(crate) mod tape;
 mod weight;
 
 pub(crate) use subscription::{BATCHES, Batch, SubscriberId};
 pub use subscription::{Delivery, Gap, Subscription};
+pub(crate) use tape::first_number;
 pub use tape::{EVENTS_PER_FACT, Entry};

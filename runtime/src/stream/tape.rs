@@ -20,6 +20,14 @@ pub const EVENTS_PER_FACT: u64 = 1 << 9;
 /// again, whatever happens to the process.
 const NUMBERS_PER_EPOCH: u64 = 1 << 34;
 
+/// The first number that an epoch owns.
+pub(crate) fn first_number(epoch: u64) -> u64 {
+    epoch.saturating_mul(NUMBERS_PER_EPOCH)
+}
+
+/// The place of the first fact that a tape is told of: what is read back from storage has its places before it.
+const FIRST: u64 = 1 << 32;
+
 /// A fact on the tape.
 #[derive(Debug)]
 pub struct Entry {
@@ -30,6 +38,19 @@ pub struct Entry {
     /// What happened.
     pub fact: Fact,
     weight: usize,
+}
+
+impl Entry {
+    /// A fact of this number.
+    pub fn new(seq: u64, run_id: Uuid, fact: Fact) -> Self {
+        let weight = weight(&fact);
+        Self { seq, run_id, fact, weight }
+    }
+
+    /// What it costs to keep it, in bytes, as estimated.
+    pub fn weight(&self) -> usize {
+        self.weight
+    }
 }
 
 /// The newest facts of a thread.
@@ -47,22 +68,43 @@ pub(crate) struct Tape {
 
 impl Tape {
     pub(crate) fn new(budget: usize) -> Self {
-        Self { entries: VecDeque::new(), gone: 0, next_seq: 0, bytes: 0, budget }
+        Self { entries: VecDeque::new(), gone: FIRST, next_seq: 0, bytes: 0, budget }
     }
 
     /// Moves on to the numbers of `epoch`.
     pub(crate) fn enter(&mut self, epoch: u64) {
-        self.next_seq = self.next_seq.max(epoch.saturating_mul(NUMBERS_PER_EPOCH));
+        self.next_seq = self.next_seq.max(first_number(epoch));
     }
 
+    /// Takes in a fact that has no number yet.
     pub(crate) fn append(&mut self, run_id: Uuid, fact: Fact) {
-        let weight = weight(&fact);
-        let seq = self.next_seq;
-        self.next_seq = seq.saturating_add(EVENTS_PER_FACT);
-        self.bytes += weight;
-        self.entries.push_back(Arc::new(Entry { seq, run_id, fact, weight }));
+        self.put(Arc::new(Entry::new(self.next_seq, run_id, fact)));
+    }
+
+    /// Takes in a fact that is newer than all others.
+    pub(crate) fn put(&mut self, entry: Arc<Entry>) {
+        self.next_seq = entry.seq.saturating_add(EVENTS_PER_FACT);
+        self.bytes += entry.weight;
+        self.entries.push_back(entry);
         while self.bytes > self.budget && self.entries.len() > 1 {
             self.forget_oldest();
+        }
+    }
+
+    /// Takes in facts that are older than all others, as far as there is room for them.
+    pub(crate) fn put_before(&mut self, entries: Vec<Arc<Entry>>) {
+        if self.gone != FIRST {
+            // Facts are missing between these and those that are left, or the past was read before.
+            return;
+        }
+        for entry in entries.into_iter().rev() {
+            if self.bytes + entry.weight > self.budget {
+                return;
+            }
+            self.next_seq = self.next_seq.max(entry.seq.saturating_add(EVENTS_PER_FACT));
+            self.bytes += entry.weight;
+            self.gone -= 1;
+            self.entries.push_front(entry);
         }
     }
 
@@ -131,11 +173,33 @@ mod tests {
         for _ in 0..5 {
             tape.append(Uuid::nil(), fact());
         }
-        assert_eq!((tape.start(), tape.end(), tape.bytes), (3, 5, 2 * one));
-        assert_eq!(tape.from(4).count(), 1);
-        assert_eq!(tape.from(9).count(), 0);
+        assert_eq!((tape.start(), tape.end(), tape.bytes), (FIRST + 3, FIRST + 5, 2 * one));
+        assert_eq!(tape.from(FIRST + 4).count(), 1);
+        assert_eq!(tape.from(FIRST + 9).count(), 0);
         let mut tiny = Tape::new(0);
         tiny.append(Uuid::nil(), fact());
-        assert_eq!((tiny.start(), tiny.end()), (0, 1), "the newest stays");
+        assert_eq!((tiny.start(), tiny.end()), (FIRST, FIRST + 1), "the newest stays");
+    }
+
+    #[test]
+    fn the_past_comes_before_the_present_as_far_as_there_is_room() {
+        let old = |seq| Arc::new(Entry::new(seq, Uuid::nil(), fact()));
+        let one = weight(&fact());
+        let mut tape = Tape::new(3 * one);
+        tape.enter(1);
+        tape.append(Uuid::nil(), fact());
+        let place = tape.start();
+        tape.put_before(vec![old(1), old(2), old(3)]);
+        let numbers: Vec<u64> = tape.from(0).map(|entry| entry.seq).collect();
+        assert_eq!(numbers, [2, 3, NUMBERS_PER_EPOCH]);
+        assert_eq!(tape.from(place).map(|entry| entry.seq).collect::<Vec<_>>(), [NUMBERS_PER_EPOCH]);
+        tape.append(Uuid::nil(), fact());
+        assert_eq!(tape.from(0).next().map(|entry| entry.seq), Some(3), "the oldest goes first");
+
+        let mut behind = Tape::new(0);
+        behind.append(Uuid::nil(), fact());
+        behind.append(Uuid::nil(), fact());
+        behind.put_before(vec![old(1)]);
+        assert_eq!(behind.from(0).count(), 1, "there would be a hole");
     }
 }

@@ -15,9 +15,13 @@ use ureq::{Agent, Body};
 
 use crate::bulk;
 use crate::journey::{self, SideFile, World};
+use crate::storm::graph as talk;
 
 /// How long a node takes at least.
 const PACE: Duration = Duration::from_millis(1);
+
+/// How much is kept of what happens on a thread: nobody who reads it comes too late.
+const KEPT: i64 = 1 << 28;
 
 /// An answer that takes longer never comes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,6 +57,7 @@ pub fn serve(folder: &Path) -> Result<()> {
     let settings = Settings::loader()
         .set("http.port", 0)
         .set("storage.data_dir", data(folder).display().to_string())
+        .set("streams.kept_bytes", KEPT)
         .set("log.format", "json")
         .set("log.level", "warn,eddyline::server=info")
         .load()?;
@@ -60,6 +65,7 @@ pub fn serve(folder: &Path) -> Result<()> {
     Server::new(settings)
         .graph(journey::GRAPH, journey::graph(&world, PACE)?)
         .graph(bulk::GRAPH, bulk::graph()?)
+        .graph(talk::GRAPH, talk::graph()?)
         .run()?;
     Ok(())
 }
@@ -167,6 +173,12 @@ impl Client {
     pub(crate) fn get(&self, path: &str) -> Result<Value> {
         let answer = self.agent.get(format!("{}{path}", self.address)).call()?;
         document(answer).with_context(|| format!("GET {path}"))
+    }
+
+    /// The events at a path behind the one of that id, as they come.
+    pub(crate) fn stream(&self, path: &str, last_event_id: &str) -> Result<Response<Body>> {
+        let get = self.agent.get(format!("{}{path}", self.address)).header("last-event-id", last_event_id);
+        Ok(get.call()?)
     }
 
     /// The answer to a document; its body may still be on its way.

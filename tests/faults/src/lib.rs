@@ -12,6 +12,7 @@ pub mod kill;
 mod random;
 pub mod simulation;
 mod sqlite;
+pub mod storm;
 mod time;
 pub mod torn;
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
-use eddyline_faults::{Program, commit_points, disk_full, kill, simulation, torn};
+use eddyline_faults::{Program, commit_points, disk_full, kill, simulation, storm, torn};
 
 /// Breaks a server in every way that has a recipe, and prints what it lost.
 #[derive(Parser)]
@@ -49,6 +49,18 @@ enum Recipe {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Kill a server while clients read runs, hang up and come back with their last id
+    Storm {
+        /// How many runs, one after the other; the server is killed twice in each
+        #[arg(long, default_value_t = 5)]
+        runs: u64,
+        /// How many events each writes beside those of its steps
+        #[arg(long, default_value_t = 20_000)]
+        events: u64,
+        /// Decides when clients hang up and when the server dies
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Live through seeds in a world of one OS thread and a clock of its own, twice each
     Simulate {
         /// How many
@@ -84,6 +96,10 @@ fn main() -> Result<()> {
         }
         Recipe::DiskFull { count, seed } => {
             let figures = disk_full::run(&program, &folder, count, seed)?;
+            (figures.to_string(), figures.hold())
+        }
+        Recipe::Storm { runs, events, seed } => {
+            let figures = storm::run(&program, &folder, runs, events, seed)?;
             (figures.to_string(), figures.hold())
         }
         Recipe::Simulate { first, trace: true, .. } => (simulation::trace(first)?, true),

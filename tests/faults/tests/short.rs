@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 #[cfg(target_os = "linux")]
 use eddyline_faults::disk_full;
-use eddyline_faults::{Program, commit_points, kill, simulation, torn};
+use eddyline_faults::{Program, commit_points, kill, simulation, storm, torn};
 
 fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_eddyline-faults"))
@@ -42,6 +42,13 @@ fn a_torn_log_holds_what_lies_before_the_cut() {
 #[test]
 fn a_full_disk_ends_runs_and_not_the_server() {
     let figures = disk_full::run(&program(), &folder("disk-full"), 3, 1).unwrap();
+    println!("{figures}");
+    assert!(figures.hold(), "{figures}");
+}
+
+#[test]
+fn readers_who_come_back_see_every_event_once() {
+    let figures = storm::run(&program(), &folder("storm"), 2, 1_500, 1).unwrap();
     println!("{figures}");
     assert!(figures.hold(), "{figures}");
 }

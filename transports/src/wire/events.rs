@@ -13,6 +13,8 @@ use super::{Frame, encode};
 /// Facts have to be told from the run's first one on, wherever the reader stands: what a fact shows depends
 /// on those before it.
 pub(crate) struct Events {
+    /// As it is at the attempt that is told.
+    run: Run,
     fold: Classic,
     place: Place,
     wanted: Wanted,
@@ -34,7 +36,7 @@ impl Events {
         // A mode without a projection is accepted and shows nothing.
         let modes: Modes = asked.iter().filter_map(|mode| mode.as_str().parse().ok()).collect();
         let fold = Classic::new(run.config(), modes, run.kwargs.subgraphs);
-        Self { fold, place, wanted, ids: run.kwargs.resumable, begun: false }
+        Self { run: run.clone(), fold, place, wanted, ids: run.kwargs.resumable, begun: false }
     }
 
     /// Gives every frame its id, whether its run can be taken up again or not.
@@ -51,6 +53,9 @@ impl Events {
 
     /// What the reader sees of `fact`, whose first number is `seq`.
     pub(crate) fn of(&mut self, seq: u64, fact: &Fact) -> Vec<Frame> {
+        if let Body::RunStarted { attempt } = fact.body {
+            self.begin(attempt);
+        }
         let ids = (seq..).take_while(|id| id - seq < EVENTS_PER_FACT);
         // Events beyond the last number share it.
         let ids = ids.chain(std::iter::repeat(seq + EVENTS_PER_FACT - 1));
@@ -62,6 +67,14 @@ impl Events {
             Frame { id, ..frame(name, &event.data.payload()) }
         });
         frames.collect()
+    }
+
+    /// What happens in an attempt names that one, whichever the run has come to by now.
+    fn begin(&mut self, attempt: u32) {
+        if self.run.attempt.max(1) != attempt {
+            self.run.attempt = attempt;
+            self.fold.reconfigure(self.run.config());
+        }
     }
 
     /// The last frame for a reader that comes back too late: the oldest fact that is kept, of number `seq`, is not the
@@ -84,4 +97,49 @@ impl Events {
 pub(super) fn frame(event: String, payload: &Value) -> Frame {
     let data = encode(payload).expect("a JSON value can be written as JSON");
     Frame { event, data, id: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use eddyline_engine::fact::{TaskInfo, TaskPath};
+    use eddyline_engine::ids::Timestamp;
+    use eddyline_runtime::StreamMode;
+    use uuid::Uuid;
+
+    use super::super::run_json::tests::run;
+    use super::*;
+
+    fn fact(body: Body) -> Fact {
+        Fact { ns: "".into(), at: Timestamp(0), body }
+    }
+
+    fn task() -> Body {
+        Body::TaskStarted(Arc::new(TaskInfo {
+            id: Uuid::nil(),
+            name: "node".into(),
+            step: 1,
+            ns: "node:1".into(),
+            path: TaskPath::Push(0),
+            triggers: [].into(),
+            input: json!({}).into(),
+            metadata: Arc::default(),
+            tags: [].into(),
+            hidden: false,
+        }))
+    }
+
+    #[test]
+    fn what_happens_in_an_attempt_names_it() {
+        let mut run = run(3);
+        Arc::make_mut(&mut run.kwargs).stream_modes = vec![StreamMode::from_name("tasks").unwrap()];
+        let mut events = Events::from(&run, Place::Oldest, Wanted::default());
+        for attempt in 1..=3 {
+            events.of(0, &fact(Body::RunStarted { attempt }));
+            let frames = events.of(EVENTS_PER_FACT, &fact(task()));
+            let data: Value = serde_json::from_slice(&frames[0].data).unwrap();
+            assert_eq!(data["metadata"]["run_attempt"], attempt, "{data}");
+        }
+    }
 }

@@ -144,7 +144,7 @@ impl Level {
         writes.extend(known.cloned());
         let rows = self.null_rows(&writes);
         if !stance.forks && self.cells.is_used() {
-            self.saver.save(self.head, rows.clone(), None, Outcome::Continue).await?;
+            self.saver.save(self.head, rows.clone(), None, Outcome::Continue, Vec::new()).await?;
         }
         self.pending.retain(|row| row.task != NULL_TASK);
         self.pending.extend(rows);
@@ -288,9 +288,7 @@ impl Level {
             if self.cells.is_used() { self.planner().plan(&self.cells, false) } else { Vec::new() };
         self.apply_input(&discarded, &vec![(crate::command::START.into(), input)])?;
         self.replaying = false;
-        let (tasks, verdict) = self.advance(Source::Input, Vec::new(), &[]).await?;
-        self.tell_made().await;
-        Ok((tasks, verdict))
+        self.advance(Source::Input, Vec::new(), &[], false).await
     }
 
     /// Goes on from where the thread stands, or from the checkpoint that was asked for.
@@ -304,10 +302,7 @@ impl Level {
             self.replay_before = Some(self.head);
             // A fork is the same state once more: what changed last is not known to it.
             Arc::make_mut(&mut self.cells).updated = None;
-            let (tasks, verdict) = self.advance(Source::Fork, Vec::new(), &[]).await?;
-            self.tell(|| Body::Values(self.output())).await;
-            self.tell_made().await;
-            return Ok((tasks, verdict));
+            return self.advance(Source::Fork, Vec::new(), &[], true).await;
         }
         let (metadata, parent) = match loaded {
             Some((metadata, parent)) => (metadata, parent),

@@ -52,8 +52,8 @@ pub(super) struct Level {
     pub(super) replay_before: Option<Uuid>,
     /// Stored writes of finished tasks are not taken back.
     pub(super) replaying: bool,
-    /// The newest checkpoint that this level made, as listeners are told of it.
-    shown: Option<Arc<CheckpointFact>>,
+    /// The facts of the end went out with the last commit.
+    told_end: bool,
 }
 
 /// What the graph around this one says; at the root only what one elsewhere does.
@@ -148,7 +148,7 @@ impl Level {
             resuming: None,
             replay_before: None,
             replaying: false,
-            shown: None,
+            told_end: false,
             graph,
             config,
             host,
@@ -181,14 +181,14 @@ impl Level {
         };
         self.tell(|| Body::GraphStarted { name, input: shown }).await;
         let mut end = self.supersteps(input).await.unwrap_or_else(LevelEnd::failed);
-        if let Err(error) = self.saver.finish(self.head, end.outcome.clone()).await {
-            end = LevelEnd::failed(error);
-        }
         let ended = matches!(end.outcome, Outcome::Done)
             || (self.is_root() && matches!(end.outcome, Outcome::Interrupted));
-        if ended && end.command.is_none() {
-            let output = end.values.clone();
-            self.tell(|| Body::GraphFinished { output }).await;
+        let output = || Body::GraphFinished { output: end.values.clone() };
+        let last = if ended && end.command.is_none() && !self.told_end { self.fact(output) } else { None };
+        if let Err(error) =
+            self.saver.finish(self.head, end.outcome.clone(), last.into_iter().collect()).await
+        {
+            end = LevelEnd::failed(error);
         }
         end
     }
@@ -210,7 +210,9 @@ impl Level {
         match verdict {
             Verdict::OutOfSteps => Err(RunError::Recursion { limit: self.config.recursion_limit }),
             Verdict::Paused => {
-                self.tell(|| Body::Paused).await;
+                if !self.told_end {
+                    self.tell(|| Body::Paused).await;
+                }
                 Ok(self.interrupted(Vec::new(), self.output()))
             }
             Verdict::Done | Verdict::Go => Ok(self.end(Outcome::Done)),
@@ -240,7 +242,8 @@ impl Level {
         }
     }
 
-    /// Makes a checkpoint of the cells, with the writes that led to it, and plans what follows.
+    /// Makes a checkpoint of the cells, with the writes that led to it, and plans what follows. Listeners are told of
+    /// it, and of the values if they are `changed`.
     ///
     /// The commit says how things stand after it, so planning comes first.
     pub(super) async fn advance(
@@ -248,6 +251,7 @@ impl Level {
         source: Source,
         writes: Vec<PendingWrite>,
         ran: &[NodeIx],
+        changed: bool,
     ) -> Result<(Vec<Planned>, Verdict), RunError> {
         let base = std::mem::replace(&mut self.head, self.host.new_checkpoint_id(self.step));
         let step = self.step;
@@ -259,17 +263,37 @@ impl Level {
         }
         let tasks = self.planner().plan(&self.cells, false);
         let verdict = self.judge(&tasks, ran);
+        let mut facts = Vec::new();
+        if changed {
+            facts.extend(self.fact(|| Body::Values(self.output())));
+        }
+        let mut new = None;
         if self.saver.keeps() {
             let metadata = self.metadata(source, step);
-            let checkpoint = self.cells.checkpoint(self.program(), self.head, self.host.now());
+            let checkpoint = Arc::new(self.cells.checkpoint(self.program(), self.head, self.host.now()));
             let parent = self.parent.replace(self.head);
-            self.shown = self.show(&tasks, &metadata, parent, false);
-            let shown = self.shown.clone();
-            let new = NewCheckpoint { checkpoint: Arc::new(checkpoint), metadata, parent, shown };
-            // Only the root knows that a run is over; a level within it merely ends.
-            self.saver.save(base, writes, Some(new), verdict.outcome()).await?;
+            let shown = self.show(&tasks, &metadata, parent, false);
+            facts.extend(shown.clone().and_then(|shown| self.fact(|| Body::Checkpoint(shown))));
+            new = Some(NewCheckpoint { checkpoint, metadata, parent, shown });
         }
+        let pauses = (verdict == Verdict::Paused).then_some(Body::Paused);
+        if pauses.is_some() || verdict == Verdict::Done {
+            facts.extend(self.end_facts(pauses, self.output()));
+        }
+        // Only the root knows that a run is over; a level within it merely ends.
+        self.saver.save(base, writes, new, verdict.outcome(), facts).await?;
         Ok((tasks, verdict))
+    }
+
+    /// What listeners are told last of a run, if that goes with the commit which is made now: the last one of the
+    /// root, unless that is held back.
+    pub(super) fn end_facts(&mut self, pauses: Option<Body>, output: Object) -> Vec<Fact> {
+        if !self.is_root() || !self.saver.is_prompt() {
+            return Vec::new();
+        }
+        self.told_end = true;
+        let bodies = pauses.into_iter().chain([Body::GraphFinished { output }]);
+        bodies.filter_map(|body| self.fact(|| body)).collect()
     }
 
     pub(super) fn metadata(&self, source: Source, step: i64) -> Metadata {
@@ -327,13 +351,6 @@ impl Level {
         })
     }
 
-    /// Tells listeners of the checkpoint that was made last.
-    pub(super) async fn tell_made(&mut self) {
-        if let Some(shown) = self.shown.take() {
-            self.tell(|| Body::Checkpoint(shown)).await;
-        }
-    }
-
     /// Tells listeners of the checkpoint that was loaded, and of the tasks that it leads to.
     pub(super) async fn tell_loaded(&self, tasks: &[Planned], metadata: &Metadata, parent: Option<Uuid>) {
         if let Some(shown) = self.show(tasks, metadata, parent, true) {
@@ -343,9 +360,15 @@ impl Level {
 
     /// Tells listeners something, if there are any.
     pub(super) async fn tell(&self, body: impl FnOnce() -> Body) {
-        if self.host.interest().facts {
-            self.host.emit(Fact { ns: self.ns.clone(), at: self.host.now(), body: body() }).await;
+        if let Some(fact) = self.fact(body) {
+            self.host.emit(fact).await;
         }
+    }
+
+    /// What to tell listeners, if there are any.
+    pub(super) fn fact(&self, body: impl FnOnce() -> Body) -> Option<Fact> {
+        let wanted = self.host.interest().facts;
+        wanted.then(|| Fact { ns: self.ns.clone(), at: self.host.now(), body: body() })
     }
 
     /// A nested graph that goes on is a sign of life of the tasks around it.

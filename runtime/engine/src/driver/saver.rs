@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::checkpoint::{Commit, NewCheckpoint, Outcome, PendingWrite};
 use crate::config::Durability;
 use crate::error::RunError;
+use crate::fact::Fact;
 use crate::host::{Host, StorageError};
 use crate::value::Key;
 
@@ -46,30 +47,46 @@ impl Saver {
         self.started_from = checkpoint;
     }
 
-    /// Stores writes, a checkpoint, or both; `base` is where the writes hang.
+    /// True when nothing is held back to the end.
+    pub(super) fn is_prompt(&self) -> bool {
+        self.durability.is_some_and(|durability| durability != Durability::Exit)
+    }
+
+    /// Stores writes, a checkpoint, or both; `base` is where the writes hang. Listeners are told the facts that
+    /// describe them.
     pub(super) async fn save(
         &mut self,
         base: Uuid,
         writes: Vec<PendingWrite>,
         checkpoint: Option<NewCheckpoint>,
         outcome: Outcome,
+        facts: Vec<Fact>,
     ) -> Result<(), RunError> {
-        let Some(durability) = self.durability else { return Ok(()) };
-        if durability == Durability::Exit {
+        let Some(durability) = self.durability.filter(|_| self.is_prompt()) else {
             self.hold(writes, checkpoint);
+            self.tell(facts).await;
             return Ok(());
-        }
+        };
         let writes = (!writes.is_empty()).then_some((base, writes));
         if writes.is_none() && checkpoint.is_none() && outcome == Outcome::Continue {
+            self.tell(facts).await;
             return Ok(());
         }
         self.make_room().await?;
-        let commit = self.host.commit(self.commit(writes, checkpoint, outcome));
+        let commit = self.commit(writes, checkpoint, outcome);
+        let (stored, facts) = self.host.commit_and_tell(commit, facts);
         match durability {
-            Durability::Sync => commit.await?,
-            Durability::Async | Durability::Exit => self.in_flight().push_back(commit),
+            Durability::Sync => stored.await?,
+            Durability::Async | Durability::Exit => self.in_flight().push_back(stored),
         }
+        self.tell(facts).await;
         Ok(())
+    }
+
+    async fn tell(&self, facts: Vec<Fact>) {
+        for fact in facts {
+            self.host.emit(fact).await;
+        }
     }
 
     /// Takes in the answers that have come, and waits for the oldest while too many are missing.
@@ -88,6 +105,9 @@ impl Saver {
     }
 
     fn hold(&mut self, writes: Vec<PendingWrite>, checkpoint: Option<NewCheckpoint>) {
+        if self.durability.is_none() {
+            return;
+        }
         if let Some(checkpoint) = checkpoint {
             self.held_writes.clear();
             // Listeners hear of it now, as nothing is promised before the end.
@@ -109,21 +129,41 @@ impl Saver {
         Ok(())
     }
 
-    /// Stores what was held back, and waits until everything is stored. `head` is the newest checkpoint.
-    pub(super) async fn finish(&mut self, head: Uuid, outcome: Outcome) -> Result<(), RunError> {
+    /// Stores what was held back, and waits until everything is stored; then listeners are told the facts. `head` is
+    /// the newest checkpoint.
+    pub(super) async fn finish(
+        &mut self,
+        head: Uuid,
+        outcome: Outcome,
+        facts: Vec<Fact>,
+    ) -> Result<(), RunError> {
         self.settle().await?;
+        let facts = self.store_held(head, outcome, facts).await?;
+        self.tell(facts).await;
+        Ok(())
+    }
+
+    async fn store_held(
+        &mut self,
+        head: Uuid,
+        outcome: Outcome,
+        facts: Vec<Fact>,
+    ) -> Result<Vec<Fact>, RunError> {
         // A nested graph that ended well leaves nothing: its node's writes say it all.
         let nested_and_done = self.ns.contains(':') && outcome == Outcome::Done;
         if self.durability != Some(Durability::Exit) || nested_and_done {
-            return Ok(());
+            return Ok(facts);
         }
         let rows = std::mem::take(&mut self.held_writes);
         let writes = (!rows.is_empty()).then_some((head, rows));
         let checkpoint = self.held.take();
         if writes.is_none() && checkpoint.is_none() && !self.ns.is_empty() {
-            return Ok(());
+            return Ok(facts);
         }
-        Ok(self.host.commit(self.commit(writes, checkpoint, outcome)).await?)
+        let commit = self.commit(writes, checkpoint, outcome);
+        let (stored, facts) = self.host.commit_and_tell(commit, facts);
+        stored.await?;
+        Ok(facts)
     }
 
     fn commit(

@@ -14,7 +14,7 @@ use super::{LevelEnv, outcome_of};
 use crate::checkpoint::{Outcome, PendingWrite, Source};
 use crate::command::{AnyCommand, Interrupt};
 use crate::error::{Kind, NodeError, RunError};
-use crate::fact::{Body, Failure};
+use crate::fact::{Body, Fact, Failure};
 use crate::graph::program::START_NODE;
 use crate::host::CacheKey;
 use crate::node::Scratch;
@@ -108,7 +108,7 @@ impl Level {
             slot.writes = Some(self.cached_writes(&cached));
             slot.restored = true;
             let rows = self.rows(slot);
-            self.saver.save(self.head, rows, None, Outcome::Continue).await?;
+            self.saver.save(self.head, rows, None, Outcome::Continue, Vec::new()).await?;
             self.tell_end(slot, Shown { restored: true, ..Shown::default() }).await;
         }
         Ok(())
@@ -148,7 +148,7 @@ impl Level {
             let more = !running.is_empty() || slots[next..].iter().any(|slot| slot.writes.is_none());
             if more {
                 let rows = std::mem::take(&mut gathered.unsaved);
-                self.saver.save(self.head, rows, None, Outcome::Continue).await?;
+                self.saver.save(self.head, rows, None, Outcome::Continue, Vec::new()).await?;
             }
         }
     }
@@ -264,35 +264,26 @@ impl Level {
     async fn conclude(&mut self, slots: Vec<Slot>, gathered: Gathered) -> Result<StepEnd, RunError> {
         let Gathered { unsaved, waiting, paused, failed, command } = gathered;
         if let Some(error) = failed {
-            self.saver.save(self.head, unsaved, None, outcome_of(&error)).await?;
+            self.saver.save(self.head, unsaved, None, outcome_of(&error), Vec::new()).await?;
             return Err(error);
         }
         if let Some(command) = command {
-            self.saver.save(self.head, unsaved, None, Outcome::Continue).await?;
+            self.saver.save(self.head, unsaved, None, Outcome::Continue, Vec::new()).await?;
             return Ok(StepEnd::Command(command));
         }
         if !waiting.is_empty() || paused {
-            self.saver.save(self.head, unsaved, None, Outcome::Interrupted).await?;
-            if paused && waiting.is_empty() {
-                self.tell(|| Body::Paused).await;
-            }
-            let values = self.merge_in_memory(&slots).await?;
-            return Ok(StepEnd::Waiting(waiting, values));
+            return self.wait(&slots, unsaved, waiting).await;
         }
         let changed = match self.apply(&slots) {
             Ok(changed) => changed,
             Err(error) => {
-                self.saver.save(self.head, unsaved, None, outcome_of(&error)).await?;
+                self.saver.save(self.head, unsaved, None, outcome_of(&error), Vec::new()).await?;
                 return Err(error);
             }
         };
         let ran: Vec<usize> = slots.iter().map(|slot| slot.task.node).collect();
         self.replaying = false;
-        let (tasks, verdict) = self.advance(Source::Loop, unsaved, &ran).await?;
-        if changed {
-            self.tell(|| Body::Values(self.output())).await;
-        }
-        self.tell_made().await;
+        let (tasks, verdict) = self.advance(Source::Loop, unsaved, &ran, changed).await?;
         Ok(StepEnd::Next(tasks, verdict))
     }
 
@@ -321,21 +312,41 @@ impl Level {
         Ok(wrote && self.cells.updated.iter().flatten().any(is_output))
     }
 
-    /// The output of a run that waits, with the writes of the tasks that did finish. Nothing of it is
-    /// stored: they are taken back on resume.
-    async fn merge_in_memory(&mut self, slots: &[Slot]) -> Result<Object, RunError> {
+    /// Some task waits for an answer, or for somebody to go on.
+    async fn wait(
+        &mut self,
+        slots: &[Slot],
+        unsaved: Vec<PendingWrite>,
+        waiting: Vec<Interrupt>,
+    ) -> Result<StepEnd, RunError> {
+        let (values, changed) = match self.merge_in_memory(slots) {
+            Ok(merged) => merged,
+            Err(error) => {
+                self.saver.save(self.head, unsaved, None, outcome_of(&error), Vec::new()).await?;
+                return Err(error);
+            }
+        };
+        let mut facts: Vec<Fact> =
+            waiting.is_empty().then(|| self.fact(|| Body::Paused)).flatten().into_iter().collect();
+        if changed {
+            facts.extend(self.fact(|| Body::Values(values.clone())));
+        }
+        facts.extend(self.end_facts(None, values.clone()));
+        self.saver.save(self.head, unsaved, None, Outcome::Interrupted, facts).await?;
+        Ok(StepEnd::Waiting(waiting, values))
+    }
+
+    /// The output of a run that waits, with the writes of the tasks that did finish, and whether these changed it.
+    /// Nothing of it is stored: they are taken back on resume.
+    fn merge_in_memory(&mut self, slots: &[Slot]) -> Result<(Object, bool), RunError> {
         if !self.ns.is_empty() {
-            return Ok(self.output());
+            return Ok((self.output(), false));
         }
         let before = self.cells.clone();
-        let changed = self.apply(slots)?;
+        let changed = self.apply(slots);
         let values = self.output();
         self.cells = before;
-        if changed {
-            let shown = values.clone();
-            self.tell(|| Body::Values(shown)).await;
-        }
-        Ok(values)
+        Ok((values, changed?))
     }
 
     fn cached_writes(&self, cached: &Shared) -> WriteList {

@@ -33,6 +33,13 @@ impl Classic {
         Self { config, modes, subgraphs, messages, tree, out: Vec::new() }
     }
 
+    /// What is told from now on is of an attempt at the run that has this configuration.
+    pub fn reconfigure(&mut self, config: Arc<RunConfig>) {
+        self.messages.reconfigure(config.clone());
+        self.tree.reconfigure(config.clone());
+        self.config = config;
+    }
+
     /// What clients see of `fact`.
     pub fn fold(&mut self, fact: &Fact) -> Vec<Event> {
         if self.modes.has(Mode::Events) {

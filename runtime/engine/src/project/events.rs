@@ -68,6 +68,10 @@ impl EventTree {
         Self { config, graphs: HashMap::new(), tasks: HashMap::new() }
     }
 
+    pub(super) fn reconfigure(&mut self, config: Arc<RunConfig>) {
+        self.config = config;
+    }
+
     pub(super) fn fold(&mut self, fact: &Fact) -> Vec<Value> {
         match &fact.body {
             Body::GraphStarted { name, input } => self.graph_starts(&fact.ns, name, input.json()),

@@ -48,6 +48,10 @@ impl MessageFold {
         Self { config, form, subgraphs, seen, growing, announced }
     }
 
+    pub(super) fn reconfigure(&mut self, config: Arc<RunConfig>) {
+        self.config = config;
+    }
+
     /// Messages that a node is given are not news when it returns them.
     pub(super) fn node_starts(&mut self, task: &TaskInfo) {
         if self.form.is_none() || task.hidden || !self.shows_ns(graph_of(&task.ns)) {

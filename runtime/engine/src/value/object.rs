@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::Shared;
@@ -58,6 +58,12 @@ impl FromIterator<(Key, Shared)> for Object {
 impl From<Map<String, Value>> for Object {
     fn from(map: Map<String, Value>) -> Self {
         map.into_iter().map(|(key, value)| (Key::from(key), Shared::from(value))).collect()
+    }
+}
+
+impl<'de> Deserialize<'de> for Object {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Map::deserialize(deserializer).map(Self::from)
     }
 }
 

@@ -208,11 +208,17 @@ impl ThreadActor {
         }
     }
 
-    /// Nothing is under way any more: the thread goes, and its listeners are sent away.
+    /// Nothing is under way any more: the thread goes, and then its listeners are sent away.
     pub(super) fn delete(&mut self, ctx: &mut Context<Self>) {
         self.head = None;
         let waiting = std::mem::take(&mut self.deleting);
+        // One that is made anew has nothing to do with the listeners of this one.
+        let broker = self.broker.take();
+        self.demand = Arc::default();
         let answer = Self::answer_or_end(ctx, move |result| {
+            if let Some(broker) = broker {
+                broker.do_send(CloseStreams);
+            }
             for reply in waiting {
                 reply.send(answered(result.clone(), ()));
             }
@@ -220,10 +226,5 @@ impl ThreadActor {
         self.put(vec![Change::DeleteThread], answer);
         // One that is made anew begins anew.
         self.epoch = 0;
-        // Nor has it anything to do with its listeners.
-        if let Some(broker) = self.broker.take() {
-            broker.do_send(CloseStreams);
-            self.demand = Arc::default();
-        }
     }
 }

@@ -13,11 +13,14 @@ use uuid::Uuid;
 use super::{Current, StopCause, ThreadActor};
 use crate::actors::{Launch, RunActor};
 use crate::machine::{Effect, Event};
-use crate::messages::{Answer, Attach, CutOff, LastCommitKnown, Look, Origin, RunEnd, RunOver, StoreCommit};
+use crate::messages::{
+    Answer, Attach, CutOff, LastCommitKnown, Look, Origin, RunEnd, RunOver, StoreCommit, StoreFacts,
+};
 use crate::runs::{Run, RunStatus};
 use crate::standing::Standing;
 use crate::storage::{Change, Error, RunMark};
-use crate::stream::feed::feed;
+use crate::stream::feed::{FactSender, Feed, feed, recorded_feed};
+use crate::stream::first_number;
 
 /// How often a run may be picked up.
 pub(super) const ATTEMPTS: u32 = 3;
@@ -102,8 +105,8 @@ impl ThreadActor {
         let config = queued.run.config();
         let (graph, run, left) = (queued.graph.clone(), queued.run.clone(), queued.left.clone());
 
-        let (facts, feed) = feed(run_id, self.environment.options.run_channel);
-        let begun = facts.commit();
+        let (facts, feed) = self.feed(&run, ctx);
+        let begun = facts.begin();
         let answer = Self::answer_or_end(ctx, move |result| begun.answer(result.is_ok()));
         self.put_begun(&run, answer);
         let epoch = self.epoch;
@@ -138,6 +141,22 @@ impl ThreadActor {
             limit: Some(limit),
             place,
         });
+    }
+
+    /// The way of the facts of an attempt that begins; they are stored if the run can be taken up again.
+    fn feed(&self, run: &Run, ctx: &Context<Self>) -> (FactSender, Feed) {
+        let (run_id, capacity) = (run.run_id, self.environment.options.run_channel);
+        if !self.records(run) {
+            return feed(run_id, capacity);
+        }
+        let (epoch, thread) = (self.epoch, ctx.address().downgrade());
+        let put = move |facts, answer| {
+            if let Some(thread) = thread.upgrade() {
+                // Bounded: one is unanswered at most.
+                thread.do_send(StoreFacts { epoch, facts, answer });
+            }
+        };
+        recorded_feed(run_id, first_number(epoch), capacity, Box::new(put))
     }
 
     /// Stores that the run is under way: together with that it was taken in, if that is not stored yet.
@@ -201,15 +220,19 @@ impl Handler<StoreCommit> for ThreadActor {
     type Result = ();
 
     fn handle(&mut self, order: StoreCommit, ctx: &mut Self::Context) {
-        let StoreCommit { epoch, commit, over, answer } = order;
+        let StoreCommit { epoch, commit, facts, over, answer } = order;
         if epoch != self.epoch {
             return answer.give(Err(Error::Fenced { epoch }));
         }
         // How a run ends that is being stopped, the stop says.
         let is_stopped = self.current.as_ref().is_none_or(|current| current.stop.is_some());
         match over {
-            Some(over) if !is_stopped => self.seal(commit, *over, answer, ctx),
-            _ => self.put(vec![Change::Commit(commit)], answer),
+            Some(over) if !is_stopped => self.seal(commit, facts, *over, answer, ctx),
+            _ => {
+                let mut changes = vec![Change::Commit(commit)];
+                changes.extend(self.facts(facts));
+                self.put(changes, answer);
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ mod ending;
 mod newest;
 mod orders;
 mod over;
+mod record;
 mod recovery;
 mod rest;
 mod revise;
@@ -26,7 +27,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
 use self::newest::Newest;
-use crate::actors::{BrokerActor, RunActor, StorageActor, SupervisorActor};
+use crate::actors::{BrokerActor, ReaderPool, RunActor, StorageActor, SupervisorActor};
 use crate::environment::Environment;
 use crate::machine::{Effect, Event, Queue};
 use crate::messages::{
@@ -47,6 +48,7 @@ pub(crate) struct ThreadActor {
     origin: Origin,
     environment: Arc<Environment>,
     storage: Addr<StorageActor>,
+    readers: ReaderPool,
     supervisor: WeakAddr<SupervisorActor>,
     broker: Option<Addr<BrokerActor>>,
     demand: Arc<Demand>,
@@ -128,7 +130,7 @@ impl ThreadActor {
         (thread_id, life): (Uuid, u64),
         origin: Origin,
         environment: Arc<Environment>,
-        storage: Addr<StorageActor>,
+        (storage, readers): (Addr<StorageActor>, ReaderPool),
         supervisor: WeakAddr<SupervisorActor>,
     ) -> Self {
         let queue = Queue::new(environment.options.waiting_runs);
@@ -138,6 +140,7 @@ impl ThreadActor {
             origin,
             environment,
             storage,
+            readers,
             supervisor,
             broker: None,
             demand: Arc::default(),

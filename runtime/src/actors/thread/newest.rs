@@ -24,7 +24,7 @@ impl Newest {
         for change in changes {
             match change {
                 Change::Commit(commit) => self.commit(commit),
-                Change::PutThread(_) | Change::PutRun(_) | Change::MarkRun(_) => {}
+                Change::PutThread(_) | Change::PutRun(_) | Change::MarkRun(_) | Change::Facts { .. } => {}
                 Change::DeleteRun(_)
                 | Change::CopyThread { .. }
                 | Change::KeepLatest

@@ -1,17 +1,18 @@
 //! The end of a run, from the thread's side. What it came to is stored before anybody hears of it: with its last
 //! commit, when that is known to be the last, and else by itself.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix::fut::wrap_future;
 use actix::{ActorFutureExt, AsyncContext, Context, Handler};
 use eddyline_engine::RunError;
 use eddyline_engine::checkpoint::Commit;
-use eddyline_engine::fact::{Body, Fact, Failure};
+use eddyline_engine::fact::Failure;
 use uuid::Uuid;
 
 use super::course::ATTEMPTS;
-use super::ending::{Ending, timed_out};
+use super::ending::Ending;
 use super::orders::answered;
 use super::{StopCause, ThreadActor};
 use crate::error::Error as RequestError;
@@ -19,6 +20,8 @@ use crate::machine::Event;
 use crate::messages::{Answer, Look, RunEnd, RunOver, Stored, Unsealed, WriteFailed};
 use crate::runs::CancelAction;
 use crate::storage::{Change, Error};
+use crate::stream::Entry;
+use crate::stream::acks::Ticket;
 use crate::threads::Thread;
 
 /// How long to wait before storage is asked again to store what a run came to.
@@ -26,11 +29,20 @@ const AGAIN: Duration = Duration::from_secs(1);
 
 impl ThreadActor {
     /// Stores the last commit of a run together with how the run ended.
-    pub(super) fn seal(&mut self, commit: Commit, over: RunOver, answer: Answer, ctx: &mut Context<Self>) {
+    pub(super) fn seal(
+        &mut self,
+        commit: Commit,
+        mut facts: Vec<Arc<Entry>>,
+        over: RunOver,
+        answer: Answer,
+        ctx: &mut Context<Self>,
+    ) {
         let run_id = over.run_id;
         let before = self.head.clone();
         let mut changes = vec![Change::Commit(commit)];
         changes.extend(self.final_changes(&over));
+        facts.extend(self.sealed_fact(&over.end));
+        changes.extend(self.facts(facts));
         let current = self.current.as_mut().expect("a run that commits has the slot");
         current.over = Some(over);
         current.before = before;
@@ -47,6 +59,9 @@ impl ThreadActor {
     pub(super) fn unseal(&mut self, run_id: Uuid) {
         let Some(current) = self.current.as_mut().filter(|current| current.run_id == run_id) else { return };
         current.over = None;
+        if let Some(recorder) = current.facts.recorder() {
+            recorder.unseal();
+        }
         if let (Some(before), Some(head)) = (current.before.take(), &mut self.head) {
             // What clients said about the thread meanwhile stays.
             let (metadata, config) = (std::mem::take(&mut head.metadata), std::mem::take(&mut head.config));
@@ -66,18 +81,22 @@ impl ThreadActor {
             None if over.end == RunEnd::Died => over.end = RunEnd::Failed(exceeded(run_id)),
             None => {}
         }
-        let changes = self.final_changes(&over);
+        let mut changes = self.final_changes(&over);
+        let told = self.add_last_facts(&mut changes, &over.end);
         self.let_go(run_id);
         if let Some(current) = &mut self.current {
             current.over = Some(over);
         }
-        self.put_end(run_id, changes, ctx);
+        self.put_end(run_id, changes, told, ctx);
     }
 
-    fn put_end(&mut self, run_id: Uuid, changes: Vec<Change>, ctx: &mut Context<Self>) {
+    fn put_end(&mut self, run_id: Uuid, changes: Vec<Change>, told: Option<Ticket>, ctx: &mut Context<Self>) {
         let thread = ctx.address().downgrade();
         let stored = changes.clone();
         let answer = Answer::new(move |result| {
+            if let Some(told) = told {
+                told.answer(result.is_ok());
+            }
             if let Some(thread) = thread.upgrade() {
                 thread.do_send(Stored { run_id, changes, result });
             }
@@ -111,18 +130,8 @@ impl ThreadActor {
         for reply in current.stop.into_iter().flat_map(|stop| stop.waiting) {
             reply.send(Ok(()));
         }
-        let last = current.over.and_then(|over| match over.end {
-            RunEnd::Done | RunEnd::Paused | RunEnd::Cancelled => Some(None),
-            RunEnd::Failed(failure) => Some(Some(failure)),
-            RunEnd::TimedOut => Some(Some(timed_out())),
-            RunEnd::Drained | RunEnd::Died => None,
-        });
-        let last = last.map(|failure| self.run_ended(failure));
+        let last = current.over.and_then(|over| self.last_fact(&over.end));
         ctx.spawn(wrap_future(current.facts.end(last)));
-    }
-
-    fn run_ended(&self, failure: Option<Failure>) -> Fact {
-        Fact { ns: "".into(), at: self.environment.now(), body: Body::RunEnded { failure } }
     }
 
     /// What the run came to could not be stored. Listeners do not wait for ever, and hear of it; storage is asked
@@ -145,11 +154,14 @@ impl ThreadActor {
             _ => RunError::from(error.clone()).failure(),
         };
         let facts = current.facts.clone();
+        if let Some(recorder) = facts.recorder() {
+            recorder.unseal();
+        }
         ctx.spawn(wrap_future(facts.end(Some(self.run_ended(Some(failure))))));
         if matches!(error, Error::Fenced { .. }) {
             return ctx.notify(WriteFailed { error });
         }
-        ctx.run_later(AGAIN, move |thread, ctx| thread.put_end(run_id, changes, ctx));
+        ctx.run_later(AGAIN, move |thread, ctx| thread.put_end(run_id, changes, None, ctx));
     }
 }
 

@@ -154,8 +154,12 @@ impl ThreadActor {
         let rolls_back = run.status == RunStatus::Cancelling(CancelAction::Rollback);
         let reason = (end == RunEnd::Cancelled).then_some("interrupt requested");
         let over = RunOver { run_id: run.run_id, end, standing };
-        let changes = Ending { run, over: &over, reason, rolls_back, more, now }.changes(&mut self.head);
-        self.put(changes, Self::answer_or_end(ctx, |_| ()));
+        // Who reads it again reads how it ended, by a number of its own.
+        self.epoch += 1;
+        let last = self.end_without_attempt(&run, &over.end).filter(|_| !rolls_back);
+        let mut changes = Ending { run, over: &over, reason, rolls_back, more, now }.changes(&mut self.head);
+        changes.extend(last);
+        self.put_first(changes, Self::answer_or_end(ctx, |_| ()));
     }
 }
 

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use actix::fut::wrap_future;
-use actix::{ActorFutureExt, Addr, AsyncContext, Context, Handler};
+use actix::{ActorFutureExt, AsyncContext, Context, Handler};
 use eddyline_engine::fact::{Body, Fact};
 use uuid::Uuid;
 
@@ -12,12 +12,14 @@ use super::ThreadActor;
 use super::orders::answered;
 use crate::error::Error;
 use crate::machine::{Effect, Event};
-use crate::messages::{Reply, ReviseState, Tell};
+use crate::messages::{Attach, Reply, ReviseState};
 use crate::pool;
 use crate::state::CheckpointAddress;
 use crate::state::read::{Reader, Source};
 use crate::state::update::{Revision, revise};
 use crate::storage::Change;
+use crate::stream::acks::Ticket;
+use crate::stream::feed::feed;
 use crate::threads::ThreadStatus;
 
 impl Handler<ReviseState> for ThreadActor {
@@ -102,25 +104,27 @@ impl ThreadActor {
         changes.push(Change::PutThread(thread.clone()));
         // Listeners are told of it by a number of its own, and an epoch's numbers are given once.
         self.epoch += 1;
-        let told = self.updated(&address);
+        let told = self.tell_updated(&address);
         let answer = Self::answer_or_end(ctx, move |result| {
-            if result.is_ok() {
-                told();
+            if let Some(told) = told {
+                told.answer(result.is_ok());
             }
             reply.send(answered(result, address));
         });
         self.put_first(changes, answer);
     }
 
-    /// Tells whoever listens that the state has changed.
-    fn updated(&self, address: &CheckpointAddress) -> impl FnOnce() + Send + 'static {
-        let broker = self.broker.as_ref().map(Addr::downgrade);
-        let (epoch, at) = (self.epoch, self.environment.now());
-        let body = address.checkpoint_id.map(|checkpoint| Body::StateUpdated { checkpoint });
-        move || {
-            if let (Some(broker), Some(body)) = (broker.and_then(|broker| broker.upgrade()), body) {
-                broker.do_send(Tell { epoch, fact: Fact { ns: "".into(), at, body } });
-            }
-        }
+    /// Tells whoever listens that the state has changed, before everything that follows and once it is stored, which
+    /// the ticket says.
+    fn tell_updated(&self, address: &CheckpointAddress) -> Option<Ticket> {
+        let (broker, checkpoint) = (self.broker.as_ref()?, address.checkpoint_id?);
+        let body = Body::StateUpdated { checkpoint };
+        let (facts, feed) = feed(Uuid::nil(), 2);
+        let stored = facts.begin();
+        // There is room for both.
+        drop(facts.send(Fact { ns: "".into(), at: self.environment.now(), body }));
+        drop(facts.end(None));
+        broker.do_send(Attach { epoch: self.epoch, feed });
+        Some(stored)
     }
 }

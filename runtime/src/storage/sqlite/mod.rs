@@ -13,6 +13,7 @@ mod checkpointer;
 mod commits;
 mod copy;
 mod error;
+mod facts;
 mod filter;
 mod heads;
 mod items;
@@ -169,6 +170,7 @@ impl SqliteStorage {
             }
             Transaction::Items(changes) => changes.iter().try_for_each(|change| items::change(db, change)),
             Transaction::Assistant(change) => assistants::change(db, change),
+            Transaction::SweepFacts(before, limit) => facts::sweep(db, *before, *limit),
         }
     }
 

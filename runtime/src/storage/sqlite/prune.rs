@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 use uuid::Uuid;
 
 use super::error::Result;
+use super::facts;
 use super::runs;
 use super::state::State;
 use super::terms;
@@ -23,6 +24,7 @@ pub(super) fn thread(db: &Connection, key: i64) -> Result<()> {
         "DELETE FROM commits WHERE thread = ?1",
         "DELETE FROM runs WHERE thread = ?1",
         "DELETE FROM shared WHERE thread = ?1",
+        "DELETE FROM facts WHERE thread = ?1",
         "DELETE FROM threads WHERE key = ?1",
     ] {
         db.prepare_cached(sql)?.execute([key])?;
@@ -33,6 +35,7 @@ pub(super) fn thread(db: &Connection, key: i64) -> Result<()> {
 /// Drops the record of a run, its checkpoints, the writes that hang on them, and what it wrote beside others.
 pub(super) fn run(db: &Connection, key: i64, run_id: Uuid) -> Result<()> {
     runs::delete(db, key, run_id)?;
+    facts::delete(db, key, run_id)?;
     for sql in [
         "DELETE FROM commits WHERE thread = ?1 AND run = ?2 AND hung > 0 AND id IS NULL AND added IS NULL",
         "UPDATE commits SET hung = NULL, writes = NULL WHERE thread = ?1 AND run = ?2 AND hung > 0",

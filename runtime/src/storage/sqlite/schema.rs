@@ -11,6 +11,7 @@
 //!  assistants, assistant_versions
 //!            which version each assistant is now, and one row for each version
 //!  terms     what the metadata of threads says, one row for each part of it
+//!  facts     what happened in runs that can be taken up again, one row for all that was put together
 //! ```
 //!
 //! Rows of `commits` never change what they say of values, so later rows point at earlier ones.
@@ -147,6 +148,7 @@ CREATE TABLE assistant_versions (
     SEARCH,
     EXPIRY,
     PACKED,
+    FACTS,
 ];
 
 /// Threads are found by what they say, by how they stand and by time. `terms` is filled from what is stored.
@@ -171,6 +173,21 @@ CREATE INDEX threads_expiring ON threads (expires) WHERE expires IS NOT NULL;
 
 /// Nothing changes of what is stored, but earlier programs would not read what is stored from here on.
 const PACKED: &str = "-- Rows of commits may have a packed `state`.";
+
+/// What happened on threads is read in its order, and goes by its age.
+const FACTS: &str = "
+CREATE TABLE facts (
+    row INTEGER PRIMARY KEY,
+    thread INTEGER NOT NULL,
+    seq INTEGER NOT NULL,  -- the number of the first fact
+    run BLOB NOT NULL,
+    made INTEGER NOT NULL, -- when the last fact happened
+    upto INTEGER NOT NULL, -- the weight of all facts of the thread up to here, those that are gone included
+    facts TEXT NOT NULL,   -- the distance of each fact from the first, and the fact
+    UNIQUE (thread, seq)
+);
+CREATE INDEX facts_by_age ON facts (made);
+";
 
 /// The newest version that this program knows.
 pub(super) fn version() -> i64 {

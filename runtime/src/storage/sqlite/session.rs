@@ -1,5 +1,7 @@
 //! A connection with what it remembers, and everything that is read by it.
 
+use std::sync::Arc;
+
 use eddyline_engine::checkpoint::Saved;
 use eddyline_engine::ids::Timestamp;
 use eddyline_engine::store::{FindItems, ListNamespaces, Place, StoredItem};
@@ -11,10 +13,11 @@ use super::commits::Commits;
 use super::error::{self, Fault};
 use super::heads::Heads;
 use super::memory::Memory;
-use super::{assistants, items, namespaces, runs, search, threads, usage};
+use super::{assistants, facts, items, namespaces, runs, search, threads, usage};
 use crate::assistants::{AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run};
 use crate::storage::{Read, Result, StoredAssistant, StoredThread};
+use crate::stream::Entry;
 use crate::threads::{SearchThreads, ThreadFilter, ThreadPage, ThreadUsage};
 
 /// How a connection is opened, the first time and after one broke.
@@ -196,6 +199,15 @@ impl Read for Session {
     ) -> Result<Vec<Saved>> {
         let found = self.look_at(thread_id, |mut commits| commits.history(ns, before, limit))?;
         Ok(found.unwrap_or_default())
+    }
+
+    fn facts(&mut self, thread_id: Uuid) -> Result<Vec<Arc<Entry>>> {
+        let found = self.look_at(thread_id, |commits| facts::of(commits.db, commits.thread))?;
+        Ok(found.unwrap_or_default())
+    }
+
+    fn has_old_facts(&mut self, before: Timestamp) -> Result<bool> {
+        self.look(|db, _| facts::has_old(db, before))
     }
 
     fn item(&mut self, place: &Place, at: Timestamp) -> Result<Option<StoredItem>> {

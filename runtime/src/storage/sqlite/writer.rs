@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::commits::Commits;
 use super::error::{Fault, Result};
 use super::memory::Memory;
-use super::{copy, prune, runs, threads};
+use super::{copy, facts, prune, runs, threads};
 use crate::storage::{Change, Transaction};
 use crate::threads::{Thread, ThreadTtl};
 
@@ -99,6 +99,7 @@ impl Writer<'_> {
                 Ok(())
             }
             Change::Commit(commit) => self.commits(thread).store(commit),
+            Change::Facts { entries, budget } => facts::append(self.db, thread, entries, *budget),
             Change::DeleteRun(run_id) => {
                 prune::run(self.db, thread, *run_id)?;
                 self.memory.heads.forget(thread);

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use eddyline::checkpoint::{NewCheckpoint, Source};
+use eddyline::fact::{Body, Fact};
 use eddyline::runtime::storage::{
     Change, Error, MemoryStorage, Read, Readers, Result, RunMark, Storage, StoredThread, Transaction,
 };
@@ -115,7 +116,7 @@ impl Storage for Disk {
     fn write(&mut self, batch: Vec<Transaction>) -> Vec<Result<()>> {
         let mut broken = Vec::new();
         let one = |transaction: Transaction| {
-            let Some(lineage) = lineage(&transaction) else { return self.store(transaction) };
+            let Some(lineage) = transaction.lineage() else { return self.store(transaction) };
             if broken.contains(&lineage) {
                 return Err(Error::Failed { message: "what it builds on is not there".to_owned() });
             }
@@ -127,12 +128,6 @@ impl Storage for Disk {
         };
         batch.into_iter().map(one).collect()
     }
-}
-
-/// The thread and the epoch, if it holds commits: later ones of a batch build on it.
-fn lineage(transaction: &Transaction) -> Option<(Uuid, u64)> {
-    let Transaction::Thread { thread_id, epoch, changes, .. } = transaction else { return None };
-    changes.iter().any(|change| matches!(change, Change::Commit(_))).then_some((*thread_id, *epoch))
 }
 
 /// What is stored of a thread and its runs.
@@ -176,11 +171,11 @@ impl Check<'_> {
     fn change(&self, change: &Change, all: &[Change]) {
         match change {
             Change::PutRun(run) => self.run(run, all),
-            Change::MarkRun(mark) => self.mark(*mark),
+            Change::MarkRun(mark) => self.mark(*mark, all),
             Change::Commit(commit) => {
                 self.world.notes().levels.insert((self.thread_id, commit.ns.clone()));
                 if let Some(new) = &commit.checkpoint {
-                    self.checkpoint(new);
+                    self.checkpoint(new, all);
                 }
             }
             Change::DeleteRun(run_id) => self.gone(*run_id),
@@ -189,7 +184,7 @@ impl Check<'_> {
                 *self.world.notes().deaths.entry(self.thread_id).or_default() += 1;
             }
             // Nobody copies or prunes here.
-            Change::PutThread(_) | Change::CopyThread { .. } | Change::KeepLatest => {}
+            Change::PutThread(_) | Change::Facts { .. } | Change::CopyThread { .. } | Change::KeepLatest => {}
         }
     }
 
@@ -201,13 +196,14 @@ impl Check<'_> {
         let resumes = run.kwargs.command.is_some();
         let continues = !resumes && run.kwargs.input.is_none();
         let deaths = notes.deaths(self.thread_id);
-        let known = Known { label: label.clone(), deaths, gone: false, late, continues };
+        let resumable = run.kwargs.resumable;
+        let known = Known { label: label.clone(), deaths, gone: false, late, continues, resumable };
         notes.runs.insert(run.run_id, known);
         notes.asked.entry(label).or_default().question =
             record(all).filter(|_| resumes).and_then(only_question);
     }
 
-    fn mark(&self, mark: RunMark) {
+    fn mark(&self, mark: RunMark, all: &[Change]) {
         let run_id = short(mark.run_id);
         let Some(run) = self.before.run(mark.run_id) else { return };
         if run.status.is_final() && mark.status != run.status {
@@ -217,9 +213,14 @@ impl Check<'_> {
         if mark.attempt != run.attempt + begins {
             self.world.broken(format!("run {run_id} goes from attempt {} to {}", run.attempt, mark.attempt));
         }
+        let has_ended = matches!(mark.status, RunStatus::Success | RunStatus::Error | RunStatus::Timeout);
+        let is_told = facts(all).any(|fact| matches!(fact.body, Body::RunEnded { .. }));
+        if has_ended && run.kwargs.resumable && !is_told {
+            self.world.broken(format!("run {run_id} is {:?}, and that is not told with it", mark.status));
+        }
     }
 
-    fn checkpoint(&self, new: &NewCheckpoint) {
+    fn checkpoint(&self, new: &NewCheckpoint, all: &[Change]) {
         let checkpoint = short(new.checkpoint.id);
         let under_way = self.before.under_way();
         if new.metadata.source == Source::Update {
@@ -233,6 +234,11 @@ impl Check<'_> {
         let Some(run) = run_id.and_then(|id| self.before.run(id)) else {
             return self.world.broken(format!("checkpoint {checkpoint} is of a run that is not stored"));
         };
+        let is_told =
+            |fact: &Fact| matches!(&fact.body, Body::Checkpoint(told) if told.id == new.checkpoint.id);
+        if new.shown.is_some() && run.kwargs.resumable && !facts(all).any(is_told) {
+            self.world.broken(format!("checkpoint {checkpoint} is not told with its commit"));
+        }
         let of_this_attempt = extra.get("run_attempt").and_then(Value::as_u64) == Some(run.attempt.into());
         if !is_under_way(run.status) || !of_this_attempt {
             let run = format!("run {}, which is {:?}", short(run.run_id), run.status);
@@ -279,6 +285,15 @@ impl Check<'_> {
             self.world.broken(format!("run {run} ({label}) has succeeded, and what was done is {done:?}"));
         }
     }
+}
+
+/// What a transaction tells.
+fn facts(changes: &[Change]) -> impl Iterator<Item = &Fact> {
+    let entries = changes.iter().filter_map(|change| match change {
+        Change::Facts { entries, .. } => Some(entries),
+        _ => None,
+    });
+    entries.flatten().map(|entry| &entry.fact)
 }
 
 /// The thread's record in a transaction.

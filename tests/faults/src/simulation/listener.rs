@@ -64,7 +64,17 @@ fn hear(scene: &Scene, thread_id: Uuid, entry: &Entry) {
     let text = format!("{} {}", short(entry.run_id), tell(&entry.fact));
     let known = world.notes().runs.get(&entry.run_id).cloned();
     let deaths = known.as_ref().map_or_else(|| world.notes().deaths(thread_id), |known| known.deaths);
-    if number(scene, (thread_id, deaths), entry.seq, &text) {
+    // It cannot be told again if it is not stored. What storage did not take ends the run, and only that is told.
+    let is_failure = matches!(entry.fact.body, Body::RunEnded { failure: Some(_) });
+    let is_owed = known.as_ref().is_some_and(|known| known.resumable && !known.gone) && !is_failure;
+    if is_owed && !is_stored(scene, thread_id, entry) {
+        world.broken(format!(
+            "number {} of run {} is told of and not stored",
+            entry.seq,
+            short(entry.run_id)
+        ));
+    }
+    if number(scene, (thread_id, deaths), entry, &text) {
         world.happened(format!("told {} {} {text}", short(thread_id), entry.seq));
     }
     match &entry.fact.body {
@@ -84,12 +94,19 @@ fn hear(scene: &Scene, thread_id: Uuid, entry: &Entry) {
     }
 }
 
+fn is_stored(scene: &Scene, thread_id: Uuid, entry: &Entry) -> bool {
+    let stored = scene.world.memory.clone().facts(thread_id).expect("memory reads");
+    stored.iter().any(|other| (other.seq, other.run_id) == (entry.seq, entry.run_id))
+}
+
 /// Notes the number of a fact; true if it is new.
-fn number(scene: &Scene, thread: (Uuid, u32), seq: u64, text: &str) -> bool {
-    let world = &scene.world;
+fn number(scene: &Scene, thread: (Uuid, u32), entry: &Entry, text: &str) -> bool {
+    let (world, seq) = (&scene.world, entry.seq);
     let former = world.notes().last_numbers.get(&thread).copied();
     let before = world.notes().facts.entry(thread).or_default().insert(seq, text.to_owned());
-    if before.is_none() && former.is_some_and(|former| seq <= former) {
+    // What was stored and not heard by then is heard later.
+    let is_late = before.is_none() && former.is_some_and(|former| seq <= former);
+    if is_late && !is_stored(scene, thread.0, entry) {
         world.broken(format!("number {seq} is given after {former:?}"));
     }
     if before.as_deref().is_some_and(|before| before != text) {

@@ -86,6 +86,8 @@ pub(super) struct Known {
     pub(super) late: bool,
     /// It goes on with what is there, and was given nothing.
     pub(super) continues: bool,
+    /// What happens in it can be told again.
+    pub(super) resumable: bool,
 }
 
 impl World {

@@ -1,6 +1,7 @@
 //! Tests of storage in a folder: the folder itself here, what is in it in the modules.
 
 mod differential;
+mod facts;
 mod growth;
 mod items;
 mod search;
