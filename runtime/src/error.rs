@@ -28,6 +28,12 @@ pub enum Error {
         /// Which was asked for.
         run_id: Uuid,
     },
+    /// There is no such cron.
+    #[error("Not Found")]
+    CronNotFound {
+        /// Which was asked for.
+        cron_id: Uuid,
+    },
     /// The run is not under way and does not wait, or there is none of this id.
     #[error("No runs found to cancel.")]
     NothingToCancel {
@@ -138,6 +144,7 @@ impl Error {
             Self::ThreadNotFound { .. } => "THREAD_NOT_FOUND",
             Self::ThreadExists { .. } => "THREAD_EXISTS",
             Self::RunNotFound { .. } => "RUN_NOT_FOUND",
+            Self::CronNotFound { .. } => "CRON_NOT_FOUND",
             Self::NothingToCancel { .. } => "NOTHING_TO_CANCEL",
             Self::AssistantNotFound { .. } => "ASSISTANT_NOT_FOUND",
             Self::AssistantExists { .. } => "ASSISTANT_EXISTS",

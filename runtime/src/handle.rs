@@ -1,6 +1,7 @@
 //! The way in: what a program may ask of a runtime, from any executor or none.
 
 mod assistants;
+mod crons;
 mod threads;
 
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use eddyline_engine::store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use uuid::Uuid;
 
-use crate::actors::{AssistantsActor, ReaderPool, StorageActor, SupervisorActor, ThreadActor};
+use crate::actors::{AssistantsActor, CronsActor, ReaderPool, StorageActor, SupervisorActor, ThreadActor};
 use crate::configuration;
 use crate::environment::Environment;
 use crate::error::Error;
@@ -44,6 +45,7 @@ pub(crate) struct Inner {
     pub(crate) readers: ReaderPool,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) assistants: Addr<AssistantsActor>,
+    pub(crate) crons: Addr<CronsActor>,
     pub(crate) requests: Arc<Semaphore>,
 }
 
@@ -111,7 +113,16 @@ impl Handle {
     /// `pending`. Fails with [`Error::ThreadNotFound`], [`Error::AssistantNotFound`],
     /// [`Error::InvalidAssistant`], [`Error::ThreadBusy`], [`Error::QueueFull`], [`Error::TooManyRuns`],
     /// [`Error::Invalid`] and [`Error::Contradiction`].
-    pub async fn start_run(&self, mut request: StartRun) -> Result<(Run, Subscription), Error> {
+    pub async fn start_run(&self, request: StartRun) -> Result<(Run, Subscription), Error> {
+        self.start_run_as(self.0.environment.ids.ordered(), request).await
+    }
+
+    /// The same, for a run that has its id.
+    pub(crate) async fn start_run_as(
+        &self,
+        run_id: Uuid,
+        mut request: StartRun,
+    ) -> Result<(Run, Subscription), Error> {
         configuration::check(&request)?;
         let resumes = request.command.as_ref().is_some_and(|command| !command["resume"].is_null());
         if request.thread_id.is_none() && resumes {
@@ -129,7 +140,6 @@ impl Handle {
             request.if_not_exists = IfNotExists::Create;
             self.0.environment.ids.random()
         });
-        let run_id = self.0.environment.ids.ordered();
         let request = Box::new(request);
         self.order(thread_id, |reply| SubmitRun { run_id, assistant, origin, request, reply }).await
     }

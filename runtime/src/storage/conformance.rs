@@ -7,6 +7,7 @@
 //! ```
 
 mod assistants;
+mod crons;
 mod items;
 mod search;
 mod upkeep;
@@ -67,10 +68,9 @@ pub fn check(make: impl Fn() -> Box<dyn Storage>) {
     ]
     .into_iter()
     .chain(items::RULES)
+    .chain(assistants::RULES)
+    .chain(crons::RULES)
     {
-        rule(&mut *make());
-    }
-    for rule in assistants::RULES {
         rule(&mut *make());
     }
 }

@@ -1,6 +1,7 @@
 //! Storage that ends with its process: maps.
 
 mod assistants;
+mod crons;
 mod threads;
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,9 +16,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::assistants::Assistants;
+use self::crons::Crons;
 use super::{
-    Change, Error, ItemChange, Read, Readers, Result, RunMark, Storage, StoredAssistant, StoredThread,
-    Transaction,
+    AssistantChange, Change, Error, ItemChange, Read, Readers, Result, RunMark, Storage, StoredAssistant,
+    StoredThread, Transaction,
 };
 use crate::assistants::{AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run};
@@ -36,6 +38,7 @@ struct Tables {
     threads: BTreeMap<Uuid, Rows>,
     items: Shelf,
     assistants: Assistants,
+    crons: Crons,
     /// How many threads there ever were.
     made: u64,
 }
@@ -222,7 +225,16 @@ impl Tables {
                 return Ok(());
             }
             Transaction::Assistant(change) => {
+                if let AssistantChange::Delete(assistant_id) = change {
+                    self.crons.forget_assistant(assistant_id);
+                }
                 self.assistants.change(change);
+                return Ok(());
+            }
+            Transaction::Crons(changes) => {
+                for change in changes {
+                    self.crons.change(change);
+                }
                 return Ok(());
             }
         };
@@ -235,6 +247,7 @@ impl Tables {
             match change {
                 Change::DeleteThread => {
                     self.threads.remove(&thread_id);
+                    self.crons.forget_thread(thread_id);
                     continue;
                 }
                 Change::CopyThread { source, now, ttl } => {

@@ -6,6 +6,7 @@
 
 #[cfg(any(test, feature = "test-util"))]
 pub mod conformance;
+mod crons;
 mod lineage;
 mod memory;
 #[cfg(feature = "sqlite")]
@@ -23,6 +24,7 @@ use crate::assistants::{Assistant, AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run, RunStatus};
 use crate::threads::{SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadTtl, ThreadUsage};
 
+pub use crons::{CronChange, ReadCrons};
 pub use eddyline_engine::StorageError as Error;
 pub(crate) use lineage::Lineages;
 pub use memory::MemoryStorage;
@@ -36,7 +38,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 ///
 /// Each call sees one moment: everything whose write was answered before, and nothing of a transaction that
 /// is not.
-pub trait Read: Send {
+pub trait Read: ReadCrons + Send {
     /// The thread and its epoch, if it exists.
     fn thread(&mut self, thread_id: Uuid) -> Result<Option<StoredThread>>;
 
@@ -170,6 +172,8 @@ pub enum Transaction {
     Items(Vec<ItemChange>),
     /// A change of one assistant.
     Assistant(AssistantChange),
+    /// Changes of crons, in order.
+    Crons(Vec<CronChange>),
 }
 
 /// A change of an assistant.
@@ -178,7 +182,7 @@ pub enum AssistantChange {
     /// The assistant is new, or takes the place of what there was; its former versions stay. Its version is
     /// made if it is not there, and otherwise stays as it was: it is what the assistant is from now on.
     Put(Arc<Assistant>),
-    /// The assistant goes with all its versions, if it is there.
+    /// The assistant goes with all its versions and its crons, if it is there.
     Delete(Uuid),
 }
 
@@ -257,7 +261,7 @@ pub enum Change {
     /// All checkpoints go but the newest of the root and those that nested graphs made beside it, with the writes
     /// that hang on them.
     KeepLatest,
-    /// Everything of the thread goes, its epoch included.
+    /// Everything of the thread goes, its epoch and its crons included.
     DeleteThread,
 }
 

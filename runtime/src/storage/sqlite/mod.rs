@@ -12,6 +12,7 @@ mod backup;
 mod checkpointer;
 mod commits;
 mod copy;
+mod crons;
 mod error;
 mod filter;
 mod heads;
@@ -168,6 +169,9 @@ impl SqliteStorage {
                 return changes.iter().try_for_each(|change| items::change(db, change));
             }
             Transaction::Assistant(change) => return assistants::change(db, change),
+            Transaction::Crons(changes) => {
+                return changes.iter().try_for_each(|change| crons::change(db, change));
+            }
         };
         let found = threads::find(db, thread_id)?;
         let stored = found.map_or(0, |(_, stored)| stored);
@@ -183,6 +187,7 @@ impl SqliteStorage {
         };
         for change in changes {
             if matches!(change, Change::DeleteThread) {
+                crons::forget_thread(db, thread_id)?;
                 if let Some(key) = key.take() {
                     prune::thread(db, key)?;
                     heads.forget(key);

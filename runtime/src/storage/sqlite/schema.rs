@@ -10,6 +10,7 @@
 //!  vectors   what items are about, for those that are indexed
 //!  assistants, assistant_versions
 //!            which version each assistant is now, and one row for each version
+//!  crons     one row for each cron
 //!  terms     what the metadata of threads says, one row for each part of it
 //! ```
 //!
@@ -146,6 +147,7 @@ CREATE TABLE assistant_versions (
 ",
     SEARCH,
     EXPIRY,
+    CRONS,
 ];
 
 /// Threads are found by what they say, by how they stand and by time. `terms` is filled from what is stored.
@@ -166,6 +168,29 @@ CREATE TABLE terms (
 const EXPIRY: &str = "
 ALTER TABLE threads ADD COLUMN expires INTEGER;
 CREATE INDEX threads_expiring ON threads (expires) WHERE expires IS NOT NULL;
+";
+
+/// `due` is when the cron has to run next, and NULL when it does not have to; `next` is when its schedule is met.
+const CRONS: &str = "
+CREATE TABLE crons (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    thread BLOB,
+    assistant BLOB NOT NULL,
+    enabled INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    ends INTEGER,
+    next INTEGER,
+    due INTEGER,
+    owed BLOB, -- the run of a tick that was taken
+    metadata TEXT NOT NULL,
+    terms TEXT NOT NULL
+);
+CREATE INDEX crons_of_thread ON crons (thread) WHERE thread IS NOT NULL;
+CREATE INDEX crons_of_assistant ON crons (assistant);
+CREATE INDEX crons_due ON crons (due) WHERE due IS NOT NULL;
+CREATE INDEX crons_owing ON crons (owed) WHERE owed IS NOT NULL;
 ";
 
 /// The newest version that this program knows.

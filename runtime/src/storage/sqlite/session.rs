@@ -92,7 +92,7 @@ impl Session {
     }
 
     /// Reads something at one moment.
-    fn look<T>(
+    pub(super) fn look<T>(
         &mut self,
         read: impl FnOnce(&Connection, &mut Names, &mut Heads) -> error::Result<T>,
     ) -> Result<T> {
