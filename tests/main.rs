@@ -4,6 +4,7 @@
 
 mod assistants;
 mod commands;
+mod crons;
 mod durable;
 mod golden;
 mod http;

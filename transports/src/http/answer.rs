@@ -89,6 +89,7 @@ impl From<eddyline_runtime::Error> for Refusal {
             Error::ThreadNotFound { .. }
             | Error::RunNotFound { .. }
             | Error::AssistantNotFound { .. }
+            | Error::CronNotFound { .. }
             | Error::VersionNotFound { .. }
             | Error::GraphNotFound { .. }
             | Error::NothingToCancel { .. } => Reason::NotFound,

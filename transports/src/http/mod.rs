@@ -6,6 +6,7 @@
 mod answer;
 mod assistants;
 mod cors;
+mod crons;
 mod event_stream;
 #[cfg(test)]
 mod event_stream_tests;

@@ -47,7 +47,7 @@ enum OnDisconnect {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Completion {
+pub(super) enum Completion {
     Delete,
     Keep,
 }
