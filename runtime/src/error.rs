@@ -108,6 +108,12 @@ pub enum Error {
         /// How many may ([`Options::open_runs`](crate::Options::open_runs)).
         limit: usize,
     },
+    /// As many webhooks wait to be delivered as may.
+    #[error("{limit} webhooks wait to be delivered already")]
+    TooManyDeliveries {
+        /// How many may.
+        limit: usize,
+    },
     /// The request makes no sense.
     #[error("{message}")]
     Invalid {
@@ -156,6 +162,7 @@ impl Error {
             Self::ThreadBusy { .. } => "THREAD_BUSY",
             Self::QueueFull { .. } => "QUEUE_FULL",
             Self::TooManyRuns { .. } => "TOO_MANY_RUNS",
+            Self::TooManyDeliveries { .. } => "TOO_MANY_DELIVERIES",
             Self::Invalid { .. } => "INVALID_REQUEST",
             Self::Contradiction { .. } => "CONTRADICTING_REQUEST",
             Self::Stopping => "STOPPING",

@@ -27,6 +27,7 @@ use crate::state::{CheckpointAddress, ReadHistory, ReadState, ThreadState, Updat
 use crate::storage::{self, Read};
 use crate::stream::Subscription;
 use crate::threads::{CreateThread, Thread, UpdateThread};
+use crate::webhooks::{Delivery, ListFailures, Outbox};
 
 /// Asks a runtime to do things. Cheap to clone; works from any thread and any executor.
 ///
@@ -123,7 +124,10 @@ impl Handle {
         run_id: Uuid,
         mut request: StartRun,
     ) -> Result<(Run, Subscription), Error> {
-        configuration::check(&request)?;
+        self.check_run(&request)?;
+        if let (Some(outbox), Some(_)) = (&self.0.environment.outbox, &request.webhook) {
+            outbox.has_room()?;
+        }
         let resumes = request.command.as_ref().is_some_and(|command| !command["resume"].is_null());
         if request.thread_id.is_none() && resumes {
             return Err(Error::Contradiction {
@@ -243,6 +247,17 @@ impl Handle {
     pub async fn update_thread(&self, request: UpdateThread) -> Result<Thread, Error> {
         let UpdateThread { thread_id, metadata, ttl } = request;
         self.order(thread_id, |reply| Describe { metadata, ttl, reply }).await
+    }
+
+    /// Refuses a request that makes no sense, whenever it is made.
+    fn check_run(&self, request: &StartRun) -> Result<(), Error> {
+        configuration::check(request)?;
+        Outbox::check(self.0.environment.outbox.as_ref(), request)
+    }
+
+    /// Deliveries to webhooks that failed for good, those first that were tried last.
+    pub async fn failed_deliveries(&self, request: ListFailures) -> Result<Vec<Delivery>, Error> {
+        self.read(move |storage| storage.failed_deliveries(request)).await
     }
 
     /// Has the thread's actor do something; it is woken or made first.

@@ -58,6 +58,12 @@
 //! stored; of such a one, what is under way when the process ends is lost as that of any such run, and the one that
 //! was about to begin begins anew.
 //!
+//! # Webhooks
+//!
+//! Word of the end of a run is owed from the transaction that ends the run, as far as runs are stored. A task on the
+//! node pool, the courier, delivers it by the [`Webhooks`] of the runtime's owner, up to three times, and keeps a list
+//! of what failed. More than 10,000 do not wait: runs that ask for one are refused then.
+//!
 //! # Failure
 //!
 //! A node that panics fails its task. A reducer or a route that panics fails its run, or the read or change by
@@ -101,6 +107,7 @@ mod sweeper;
 mod system;
 mod temporary;
 mod threads;
+mod webhooks;
 
 pub use assistants::{
     Assistant, AssistantVersion, CreateAssistant, DeleteAssistant, ListVersions, UpdateAssistant,
@@ -128,3 +135,4 @@ pub use threads::{
     Amount, CreateThread, IfExists, Interrupts, PruneStrategy, PruneThreads, SearchThreads, SortThreads,
     Thread, ThreadFilter, ThreadPage, ThreadStatus, ThreadTtl, ThreadUsage, Ttl, UpdateThread,
 };
+pub use webhooks::{Delivery as WebhookDelivery, EndedRun, ListFailures, Undelivered, Webhooks};

@@ -16,6 +16,7 @@ use crate::items::{self, ItemStore};
 use crate::options::Options;
 use crate::recovery;
 use crate::sweeper;
+use crate::webhooks;
 
 /// How long nodes that were cut off may take to notice and drop what they hold; one that blocks may not notice
 /// at all.
@@ -123,6 +124,7 @@ fn actors(Parts { mut environment, storage, index }: Parts, layout: Layout) -> I
     let Environment { node_pool, options, .. } = &*inner.environment;
     node_pool.spawn(recovery::wake_threads(inner.clone()));
     node_pool.spawn(crons::tick_for_ever(inner.clone(), changed));
+    node_pool.spawn(webhooks::deliver_for_ever(inner.clone()));
     node_pool.spawn(sweeper::sweep(inner.clone(), options.sweep_interval));
     inner
 }

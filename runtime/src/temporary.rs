@@ -44,7 +44,7 @@ impl Temporaries {
                     threads.remove(&thread_id);
                 }
                 // It keeps no checkpoints, and begins with none.
-                Change::Commit(_) | Change::KeepLatest | Change::CopyThread { .. } => {}
+                Change::Commit(_) | Change::Owe(_) | Change::KeepLatest | Change::CopyThread { .. } => {}
             }
         }
     }

@@ -5,7 +5,6 @@ use uuid::Uuid;
 
 use super::Handle;
 use crate::actors::CronsActor;
-use crate::configuration;
 use crate::crons::{CreateCron, Cron, CronFilter, CronPage, CronTerms, SearchCrons};
 use crate::error::Error;
 use crate::messages::{ForgetCron, MakeCron, Reply, ReviseCron, SettleTicks, Settled, TakeTicks, Ticks};
@@ -16,7 +15,7 @@ impl Handle {
     /// It is stored when the answer comes. Fails with [`Error::AssistantNotFound`], [`Error::InvalidAssistant`],
     /// [`Error::ThreadNotFound`], [`Error::Invalid`] and [`Error::Contradiction`].
     pub async fn create_cron(&self, request: CreateCron) -> Result<Cron, Error> {
-        configuration::check(&request.terms.run)?;
+        self.check_run(&request.terms.run)?;
         let assistant_id = self.assistant(&request.terms.run.assistant)?.assistant_id;
         if let Some(thread_id) = request.thread_id {
             self.thread(thread_id).await?;
@@ -50,9 +49,10 @@ impl Handle {
         cron_id: Uuid,
         revision: impl FnOnce(&mut CronTerms) -> Result<(), Error> + Send + 'static,
     ) -> Result<Cron, Error> {
+        let handle = self.clone();
         let revision = Box::new(move |terms: &mut CronTerms| {
             revision(terms)?;
-            configuration::check(&terms.run)
+            handle.check_run(&terms.run)
         });
         self.order_crons(|reply| ReviseCron { cron_id, revision, reply }).await
     }

@@ -3,6 +3,7 @@
 mod assistants;
 mod crons;
 mod threads;
+mod webhooks;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -17,9 +18,10 @@ use uuid::Uuid;
 
 use self::assistants::Assistants;
 use self::crons::Crons;
+use self::webhooks::Webhooks;
 use super::{
     AssistantChange, Change, Error, ItemChange, Read, Readers, Result, RunMark, Storage, StoredAssistant,
-    StoredThread, Transaction,
+    StoredThread, Transaction, WebhookChange,
 };
 use crate::assistants::{AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run};
@@ -39,6 +41,7 @@ struct Tables {
     items: Shelf,
     assistants: Assistants,
     crons: Crons,
+    webhooks: Webhooks,
     /// How many threads there ever were.
     made: u64,
 }
@@ -231,6 +234,12 @@ impl Tables {
                 self.assistants.change(change);
                 return Ok(());
             }
+            Transaction::Webhooks(changes) => {
+                for change in changes {
+                    self.webhooks.change(change);
+                }
+                return Ok(());
+            }
             Transaction::Crons(changes) => {
                 for change in changes {
                     self.crons.change(change);
@@ -248,6 +257,10 @@ impl Tables {
                 Change::DeleteThread => {
                     self.threads.remove(&thread_id);
                     self.crons.forget_thread(thread_id);
+                    continue;
+                }
+                Change::Owe(delivery) => {
+                    self.webhooks.change(WebhookChange::Owe(delivery));
                     continue;
                 }
                 Change::CopyThread { source, now, ttl } => {
@@ -309,7 +322,7 @@ impl Rows {
             }
             Change::KeepLatest => self.keep_latest(),
             // Those of the whole table.
-            Change::CopyThread { .. } | Change::DeleteThread => {}
+            Change::Owe(_) | Change::CopyThread { .. } | Change::DeleteThread => {}
         }
     }
 }

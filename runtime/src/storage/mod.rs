@@ -11,6 +11,7 @@ mod lineage;
 mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -23,6 +24,7 @@ use uuid::Uuid;
 use crate::assistants::{Assistant, AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run, RunStatus};
 use crate::threads::{SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadTtl, ThreadUsage};
+use crate::webhooks::Delivery;
 
 pub use crons::{CronChange, ReadCrons};
 pub use eddyline_engine::StorageError as Error;
@@ -30,6 +32,7 @@ pub(crate) use lineage::Lineages;
 pub use memory::MemoryStorage;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{BackupError, OpenError, SqliteStorage, backup};
+pub use webhooks::{ReadWebhooks, WebhookChange};
 
 /// A result of storage.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -38,7 +41,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 ///
 /// Each call sees one moment: everything whose write was answered before, and nothing of a transaction that
 /// is not.
-pub trait Read: ReadCrons + Send {
+pub trait Read: ReadCrons + ReadWebhooks + Send {
     /// The thread and its epoch, if it exists.
     fn thread(&mut self, thread_id: Uuid) -> Result<Option<StoredThread>>;
 
@@ -174,6 +177,8 @@ pub enum Transaction {
     Assistant(AssistantChange),
     /// Changes of crons, in order.
     Crons(Vec<CronChange>),
+    /// Changes of what webhooks are owed, in order.
+    Webhooks(Vec<WebhookChange>),
 }
 
 /// A change of an assistant.
@@ -258,6 +263,8 @@ pub enum Change {
         /// How long it is kept; what was said of the other holds for that alone.
         ttl: Option<ThreadTtl>,
     },
+    /// Word of the end of a run is owed, as [`WebhookChange::Owe`] says; it stays when the thread goes.
+    Owe(Box<Delivery>),
     /// All checkpoints go but the newest of the root and those that nested graphs made beside it, with the writes
     /// that hang on them.
     KeepLatest,

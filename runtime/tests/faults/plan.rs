@@ -78,7 +78,10 @@ fn standing(changes: &[Change]) -> (Option<RunStatus>, Option<ThreadStatus>) {
 fn changes(transaction: &Transaction) -> &[Change] {
     match transaction {
         Transaction::Thread { changes, .. } => changes,
-        Transaction::Items(_) | Transaction::Assistant(_) | Transaction::Crons(_) => &[],
+        Transaction::Items(_)
+        | Transaction::Assistant(_)
+        | Transaction::Crons(_)
+        | Transaction::Webhooks(_) => &[],
     }
 }
 

@@ -154,7 +154,9 @@ impl ThreadActor {
         let rolls_back = run.status == RunStatus::Cancelling(CancelAction::Rollback);
         let reason = (end == RunEnd::Cancelled).then_some("interrupt requested");
         let over = RunOver { run_id: run.run_id, end, standing };
-        let changes = Ending { run, over: &over, reason, rolls_back, more, now }.changes(&mut self.head);
+        let (environment, began) = (&self.environment, run.updated_at);
+        let ending = Ending { environment, run, over: &over, reason, rolls_back, more, began, now };
+        let changes = ending.changes(&mut self.head);
         self.put(changes, Self::answer_or_end(ctx, |_| ()));
     }
 }

@@ -37,6 +37,7 @@ mod thread_order;
 mod threads;
 mod usage;
 mod values;
+mod webhooks;
 mod writes;
 
 use std::fmt;
@@ -169,6 +170,9 @@ impl SqliteStorage {
                 return changes.iter().try_for_each(|change| items::change(db, change));
             }
             Transaction::Assistant(change) => return assistants::change(db, change),
+            Transaction::Webhooks(changes) => {
+                return changes.iter().try_for_each(|change| webhooks::change(db, change));
+            }
             Transaction::Crons(changes) => {
                 return changes.iter().try_for_each(|change| crons::change(db, change));
             }
@@ -192,6 +196,10 @@ impl SqliteStorage {
                     prune::thread(db, key)?;
                     heads.forget(key);
                 }
+                continue;
+            }
+            if let Change::Owe(delivery) = change {
+                webhooks::owe(db, delivery)?;
                 continue;
             }
             if let Change::CopyThread { source, now, ttl } = change {
@@ -228,7 +236,7 @@ impl SqliteStorage {
                     prune::all_but_latest(db, thread)?;
                     heads.forget(thread);
                 }
-                Change::CopyThread { .. } | Change::DeleteThread => {}
+                Change::Owe(_) | Change::CopyThread { .. } | Change::DeleteThread => {}
             }
         }
         Ok(())

@@ -11,6 +11,7 @@
 //!  assistants, assistant_versions
 //!            which version each assistant is now, and one row for each version
 //!  crons     one row for each cron
+//!  webhooks  one row for each word of the end of a run that is owed, or could not be delivered
 //!  terms     what the metadata of threads says, one row for each part of it
 //! ```
 //!
@@ -148,6 +149,7 @@ CREATE TABLE assistant_versions (
     SEARCH,
     EXPIRY,
     CRONS,
+    WEBHOOKS,
 ];
 
 /// Threads are found by what they say, by how they stand and by time. `terms` is filled from what is stored.
@@ -191,6 +193,25 @@ CREATE INDEX crons_of_thread ON crons (thread) WHERE thread IS NOT NULL;
 CREATE INDEX crons_of_assistant ON crons (assistant);
 CREATE INDEX crons_due ON crons (due) WHERE due IS NOT NULL;
 CREATE INDEX crons_owing ON crons (owed) WHERE owed IS NOT NULL;
+";
+
+/// `due` is NULL for what failed for good.
+const WEBHOOKS: &str = "
+CREATE TABLE webhooks (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    run BLOB NOT NULL,
+    thread BLOB NOT NULL,
+    url TEXT NOT NULL,
+    body TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    due INTEGER,
+    error TEXT,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL
+);
+CREATE INDEX webhooks_due ON webhooks (due, id) WHERE due IS NOT NULL;
+CREATE INDEX webhooks_failed ON webhooks (updated, id) WHERE due IS NULL;
 ";
 
 /// The newest version that this program knows.
