@@ -17,3 +17,4 @@ mod streams;
 mod thread_stream;
 mod threads;
 mod tidy;
+mod webhooks;

@@ -24,6 +24,7 @@ mod thread_stream;
 mod threads;
 mod told;
 mod waiting;
+mod webhooks;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, Route};
 use actix_web_lab::middleware::CatchPanic;
 
 use super::answer::{Answer, in_words};
-use super::{assistants, crons, meta, run, runs, state, store, thread_stream, threads};
+use super::{assistants, crons, meta, run, runs, state, store, thread_stream, threads, webhooks};
 use crate::wire::Refusal;
 
 /// Paths are tried in this order, so those that clients use most stand first.
@@ -94,6 +94,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         ))
         .service(resource("/store/items/search", [web::post().to(store::search)]))
         .service(resource("/store/namespaces", [web::post().to(store::namespaces)]))
+        .service(resource("/webhooks/failed", [get().to(webhooks::failed)]))
         .default_service(web::to(unknown));
 }
 
