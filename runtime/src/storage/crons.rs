@@ -16,8 +16,8 @@ pub trait ReadCrons: Send {
     /// How many crons a filter means.
     fn count_crons(&mut self, filter: &CronFilter) -> Result<usize>;
 
-    /// At most `limit` crons that owe a run or are [due](Cron::due) at some time: those first that owe one, and then in
-    /// the order in which they are due.
+    /// At most `limit` crons that owe a run or are [due](Cron::due) at some time: those first that owe one, by the
+    /// run, and then in the order in which they are due.
     fn next_crons(&mut self, limit: usize) -> Result<Vec<Cron>>;
 }
 

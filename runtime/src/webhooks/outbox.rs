@@ -64,3 +64,43 @@ impl Outbox {
         self.changed.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use eddyline_engine::ids::Timestamp;
+    use futures_util::FutureExt as _;
+    use futures_util::future::{BoxFuture, ready};
+
+    use super::*;
+    use crate::webhooks::Undelivered;
+
+    /// Takes everything.
+    #[derive(Debug)]
+    struct Anywhere;
+
+    impl Webhooks for Anywhere {
+        fn check(&self, _: &str) -> Result<(), String> {
+            Ok(())
+        }
+
+        fn tell(&self, _: &EndedRun<'_>) -> String {
+            "{}".to_owned()
+        }
+
+        fn send(&self, _: Delivery, _: Timestamp) -> BoxFuture<'static, Result<(), Undelivered>> {
+            ready(Ok(())).boxed()
+        }
+    }
+
+    #[test]
+    fn no_more_is_owed_than_may_wait() {
+        let outbox = Outbox::new(Arc::new(Anywhere));
+        for _ in 0..WAITING {
+            assert!(outbox.has_room().is_ok());
+            outbox.put();
+        }
+        assert_eq!(outbox.has_room().unwrap_err().code(), "TOO_MANY_DELIVERIES");
+        outbox.waiting.store(WAITING - 1, Ordering::Relaxed);
+        assert!(outbox.has_room().is_ok(), "the courier has counted anew");
+    }
+}

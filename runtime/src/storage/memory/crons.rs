@@ -53,7 +53,9 @@ impl Crons {
     fn next(&self, limit: usize) -> Vec<Cron> {
         let ticks = |cron: &&Cron| cron.owed.is_some() || cron.due().is_some();
         let mut next: Vec<&Cron> = self.0.values().filter(ticks).collect();
-        next.sort_by_key(|cron| (cron.owed.is_none(), cron.owed.is_none().then(|| cron.due()), cron.cron_id));
+        next.sort_by_key(|cron| {
+            (cron.owed.is_none(), cron.owed, cron.owed.is_none().then(|| cron.due()), cron.cron_id)
+        });
         next.into_iter().take(limit).cloned().collect()
     }
 }

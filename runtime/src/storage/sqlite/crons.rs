@@ -167,7 +167,7 @@ fn column_of(sort_by: SortCrons) -> &'static str {
 /// Each of both questions has its index.
 fn next(db: &Connection, limit: usize) -> Result<Vec<Cron>> {
     let mut crons = Vec::new();
-    for which in ["owed IS NOT NULL ORDER BY id", "due IS NOT NULL AND owed IS NULL ORDER BY due, id"] {
+    for which in ["owed IS NOT NULL ORDER BY owed, id", "due IS NOT NULL AND owed IS NULL ORDER BY due, id"] {
         let sql = format!("SELECT {COLUMNS} FROM crons WHERE {which} LIMIT ?1");
         let mut find = db.prepare_cached(&sql)?;
         let mut rows = find.query([i64::try_from(limit - crons.len()).unwrap_or(i64::MAX)])?;

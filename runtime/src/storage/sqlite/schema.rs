@@ -191,8 +191,8 @@ CREATE TABLE crons (
 );
 CREATE INDEX crons_of_thread ON crons (thread) WHERE thread IS NOT NULL;
 CREATE INDEX crons_of_assistant ON crons (assistant);
-CREATE INDEX crons_due ON crons (due) WHERE due IS NOT NULL;
-CREATE INDEX crons_owing ON crons (owed) WHERE owed IS NOT NULL;
+CREATE INDEX crons_due ON crons (due, id) WHERE due IS NOT NULL;
+CREATE INDEX crons_owing ON crons (owed, id) WHERE owed IS NOT NULL;
 ";
 
 /// `due` is NULL for what failed for good.
