@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use actix::fut::{ActorFutureExt as _, wrap_future};
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
+use eddyline_engine::ids::Timestamp;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use crate::error::Error;
 use crate::messages::{
     ForgetCron, Look, MakeCron, Put, Reply, ReviseCron, SettleTicks, Settled, TakeTicks, Tick, Ticks,
 };
+use crate::pool;
 use crate::storage::{CronChange, Read, Result, Transaction};
 
 /// How many ticks go in one transaction: others wait for it no longer than for a commit of their own.
@@ -83,7 +85,8 @@ impl Handler<MakeCron> for CronsActor {
         let MakeCron { cron_id, assistant_id, request, reply } = order;
         let keeper = self.keeper.clone();
         self.change(ctx, reply, async move {
-            let cron = Cron::new((cron_id, assistant_id), request, keeper.environment.now())?;
+            let now = keeper.environment.now();
+            let cron = keeper.work_out(move || Cron::new((cron_id, assistant_id), request, now)).await?;
             keeper.write(vec![CronChange::Make(Box::new(cron.clone()))]).await?;
             Ok(cron)
         });
@@ -98,9 +101,13 @@ impl Handler<ReviseCron> for CronsActor {
         let keeper = self.keeper.clone();
         self.change(ctx, reply, async move {
             let cron = keeper.cron(cron_id).await?;
-            let mut terms = cron.terms.clone();
-            revision(&mut terms)?;
-            let cron = cron.revised(terms, keeper.environment.now())?;
+            let now = keeper.environment.now();
+            let revise = move || {
+                let mut terms = cron.terms.clone();
+                revision(&mut terms)?;
+                cron.revised(terms, now)
+            };
+            let cron = keeper.work_out(revise).await?;
             keeper.write(vec![CronChange::Revise(Box::new(cron.clone()))]).await?;
             Ok(cron)
         });
@@ -150,17 +157,9 @@ impl Keeper {
         if let Some(due) = first.due().filter(|due| first.owed.is_none() && *due > now) {
             return Ok(Ticks::Later(due));
         }
-        let (mut ticks, mut changes) = (Vec::new(), Vec::new());
-        for mut cron in self.look(|storage| storage.next_crons(TOGETHER)).await? {
-            let is_old = cron.owed.is_some();
-            if !is_old && cron.due().is_some_and(|due| due <= now) {
-                cron.tick(self.environment.ids.ordered(), now);
-                changes.push(CronChange::Revise(Box::new(cron.clone())));
-            }
-            if let Some(run_id) = cron.owed {
-                ticks.push(Tick { cron, run_id, is_old });
-            }
-        }
+        let found = self.look(|storage| storage.next_crons(TOGETHER)).await?;
+        let environment = Arc::clone(&self.environment);
+        let (ticks, changes) = self.work_out(move || Ok(taken(found, &environment, now))).await?;
         if !changes.is_empty() {
             self.write(changes).await?;
         }
@@ -172,12 +171,21 @@ impl Keeper {
         let ids: Vec<Uuid> = settled.iter().map(|settled| settled.cron_id).collect();
         let read = move |storage: &mut dyn Read| ids.into_iter().map(|id| storage.cron(id)).collect();
         let found: Vec<Option<Cron>> = self.look(read).await?;
-        let still = found.into_iter().zip(settled).filter_map(|(cron, settled)| {
+        let settle = move |(cron, settled): (Option<Cron>, Settled)| {
             let mut cron = cron.filter(|cron| cron.owed == Some(settled.run_id))?;
             cron.settle(settled.makes_up, now);
             Some(CronChange::Revise(Box::new(cron)))
-        });
-        Ok(self.write(still.collect()).await?)
+        };
+        let still = move || Ok(found.into_iter().zip(settled).filter_map(settle).collect());
+        Ok(self.write(self.work_out(still).await?).await?)
+    }
+
+    /// Works something out on the node pool: a schedule that is met once in a thousand years takes its time.
+    async fn work_out<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> std::result::Result<T, Error> + Send + 'static,
+    ) -> std::result::Result<T, Error> {
+        pool::run(self.environment.node_pool.clone(), async move { work() }).await
     }
 
     async fn look<T: Send + 'static>(
@@ -194,4 +202,20 @@ impl Keeper {
         self.storage.do_send(put);
         result.await
     }
+}
+
+/// Takes the ticks of those that are due, and says what is to be stored of that.
+fn taken(found: Vec<Cron>, environment: &Environment, now: Timestamp) -> (Vec<Tick>, Vec<CronChange>) {
+    let (mut ticks, mut changes) = (Vec::new(), Vec::new());
+    for mut cron in found {
+        let is_old = cron.owed.is_some();
+        if !is_old && cron.due().is_some_and(|due| due <= now) {
+            cron.tick(environment.ids.ordered(), now);
+            changes.push(CronChange::Revise(Box::new(cron.clone())));
+        }
+        if let Some(run_id) = cron.owed {
+            ticks.push(Tick { cron, run_id, is_old });
+        }
+    }
+    (ticks, changes)
 }
