@@ -1,5 +1,6 @@
 //! A whole server: settings to runtime to transports, until someone ends it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::System;
@@ -8,7 +9,7 @@ use eddyline_engine::Graph;
 use eddyline_engine::model::ChatModel;
 use eddyline_engine::store::Index;
 use eddyline_runtime::{Builder, Handle, Options, PruneStrategy, Runtime, Ttl};
-use eddyline_transports::{Http, HttpOptions, Shutdown, Transport};
+use eddyline_transports::{Http, HttpOptions, Shutdown, Transport, WebhookOptions, WebhookSender};
 use futures_util::future::{LocalBoxFuture, join, join_all};
 
 use crate::{Error, logging, signals};
@@ -75,7 +76,8 @@ impl Server {
         let address = http.address();
         let mut transports = self.transports;
         transports.push(boxed(http));
-        let runtime = self.runtime.options(options(&self.settings));
+        let webhooks = WebhookSender::new(webhook_options(&self.settings));
+        let runtime = self.runtime.options(options(&self.settings)).webhooks(Arc::new(webhooks));
         let runtime = match &self.settings.data_dir {
             Some(folder) => runtime.data_dir(folder),
             None => runtime,
@@ -112,6 +114,11 @@ fn http_options(settings: &Settings) -> HttpOptions {
         // The runtime is given so long, and its streams end with it.
         stop_grace: settings.runs.shutdown_grace + SLACK,
     }
+}
+
+fn webhook_options(settings: &Settings) -> WebhookOptions {
+    let eddyline_config::Webhooks { allowed_hosts, secret } = settings.webhooks.clone();
+    WebhookOptions { allowed_hosts, secret }
 }
 
 fn options(settings: &Settings) -> Options {

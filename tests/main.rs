@@ -4,6 +4,7 @@
 
 mod assistants;
 mod commands;
+mod crons;
 mod durable;
 mod golden;
 mod http;
@@ -16,3 +17,4 @@ mod streams;
 mod thread_stream;
 mod threads;
 mod tidy;
+mod webhooks;

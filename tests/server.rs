@@ -32,18 +32,29 @@ pub(crate) fn command() -> Command {
 impl Server {
     /// Starts a server over a folder of its own and waits until it answers.
     pub(crate) fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts a server over a folder of its own, with these variables in its environment.
+    pub(crate) fn start_with(variables: &[(&str, &str)]) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let count = STARTED.fetch_add(1, Ordering::Relaxed);
         let folder =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("data-{}-{count}", std::process::id()));
-        let mut server = Self::start_over(&folder);
+        let mut server = Self::start_over_with(&folder, variables);
         server.own_folder = Some(folder);
         server
     }
 
     /// Starts a server over a folder that stays.
     pub(crate) fn start_over(folder: &Path) -> Self {
+        Self::start_over_with(folder, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    pub(crate) fn start_over_with(folder: &Path, variables: &[(&str, &str)]) -> Self {
         let mut command = command();
+        command.envs(variables.iter().copied());
         command.args(["serve", "--port", "0", "--data-dir"]).arg(folder);
         command.env("EDDYLINE__LOG__FORMAT", "json").stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");

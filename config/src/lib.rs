@@ -21,7 +21,9 @@ mod error;
 mod load;
 mod settings;
 mod typed;
+mod webhooks;
 
 pub use error::Error;
 pub use load::{DEFAULTS, Loader};
 pub use settings::{Http, Log, LogFormat, Runs, Settings, Store, Streams, Threads, TtlStrategy};
+pub use webhooks::Webhooks;

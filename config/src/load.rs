@@ -16,6 +16,9 @@ pub const DEFAULTS: &str = include_str!("../default.toml");
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "eddyline.toml";
 
+/// A text whatever it looks like: `0123` is no number.
+const SECRET: &str = "EDDYLINE__WEBHOOKS__SECRET";
+
 /// Collects the places to read, the winning one last whatever the order of the calls:
 /// defaults, file, environment, flags.
 #[derive(Debug, Default)]
@@ -72,8 +75,12 @@ impl Loader {
         if let Some(path) = self.file {
             builder = builder.add_source(File::from(path));
         }
-        if let Some(variables) = self.environment {
+        if let Some(mut variables) = self.environment {
+            let secret = variables.remove(SECRET);
             builder = builder.add_source(environment(variables));
+            if let Some(secret) = secret {
+                builder = builder.set_override("webhooks.secret", secret)?;
+            }
         }
         for (key, value) in self.flags {
             builder = builder.set_override(key, value)?;
@@ -93,6 +100,7 @@ fn environment(variables: HashMap<String, String>) -> Environment {
         .try_parsing(true)
         .list_separator(",")
         .with_list_parse_key("http.cors_origins")
+        .with_list_parse_key("webhooks.allowed_hosts")
         .source(Some(variables))
 }
 

@@ -8,6 +8,7 @@ use std::time::Duration;
 use crate::error::Error;
 use crate::load::Loader;
 use crate::typed;
+use crate::webhooks::Webhooks;
 
 /// All settings of the server.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +25,8 @@ pub struct Settings {
     pub store: Store,
     /// How long threads are kept.
     pub threads: Threads,
+    /// Word of the end of runs.
+    pub webhooks: Webhooks,
     /// The log.
     pub log: Log,
 }
@@ -135,6 +138,7 @@ impl TryFrom<typed::Typed> for Settings {
             streams: typed.streams.try_into()?,
             store: typed.store.try_into()?,
             threads: typed.threads.try_into()?,
+            webhooks: typed.webhooks.try_into()?,
             log: typed.log.try_into()?,
         })
     }
@@ -247,11 +251,11 @@ fn data_dir(typed: typed::Storage) -> Result<Option<PathBuf>, Error> {
     Ok((!given("storage.memory", typed.memory)?).then(|| folder.into()))
 }
 
-fn given<T>(key: &'static str, value: Option<T>) -> Result<T, Error> {
+pub(crate) fn given<T>(key: &'static str, value: Option<T>) -> Result<T, Error> {
     value.ok_or(Error::Missing { key })
 }
 
-fn invalid(key: &'static str, expected: impl Into<String>, found: impl Into<String>) -> Error {
+pub(crate) fn invalid(key: &'static str, expected: impl Into<String>, found: impl Into<String>) -> Error {
     Error::Invalid { key, expected: expected.into(), found: found.into() }
 }
 

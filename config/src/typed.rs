@@ -1,5 +1,7 @@
 //! Settings as people type them: anything may be missing, and numbers may be out of range.
 
+use std::fmt;
+
 use serde::Deserialize;
 
 #[derive(Debug, Default, Deserialize)]
@@ -11,6 +13,7 @@ pub(crate) struct Typed {
     pub(crate) streams: Streams,
     pub(crate) store: Store,
     pub(crate) threads: Threads,
+    pub(crate) webhooks: Webhooks,
     pub(crate) log: Log,
 }
 
@@ -51,6 +54,20 @@ pub(crate) struct Threads {
     pub(crate) ttl_minutes: Option<i64>,
     pub(crate) ttl_strategy: Option<String>,
     pub(crate) sweep_minutes: Option<i64>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Webhooks {
+    pub(crate) allowed_hosts: Option<Vec<String>>,
+    pub(crate) secret: Option<String>,
+}
+
+/// Without the secret.
+impl fmt::Debug for Webhooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Webhooks").field("allowed_hosts", &self.allowed_hosts).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

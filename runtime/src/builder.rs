@@ -22,6 +22,7 @@ use crate::runtime::Runtime;
 use crate::storage::{MemoryStorage, Storage};
 use crate::system;
 use crate::temporary::Temporaries;
+use crate::webhooks::{Outbox, Webhooks};
 
 /// Where a runtime keeps what must outlive it. The folder is opened when the runtime starts.
 #[derive(Default)]
@@ -65,6 +66,7 @@ pub struct Builder {
     models: HashMap<String, Arc<dyn ChatModel>>,
     store: Option<Arc<dyn Store>>,
     index: Option<Index>,
+    webhooks: Option<Arc<dyn Webhooks>>,
     storage: Keeper,
     clock: Option<Arc<dyn Clock>>,
     ids: Option<Arc<dyn IdSource>>,
@@ -94,6 +96,12 @@ impl Builder {
     /// so when they are put again. A store of one's own brings its own.
     pub fn index(mut self, index: Index) -> Self {
         self.index = Some(index);
+        self
+    }
+
+    /// Sends word of the end of runs that ask for it; without it, such runs are refused.
+    pub fn webhooks(mut self, webhooks: Arc<dyn Webhooks>) -> Self {
+        self.webhooks = Some(webhooks);
         self
     }
 
@@ -172,7 +180,7 @@ impl Builder {
         let registry = Registry::new(self.graphs)?;
         let mut storage = self.storage.open()?;
         upsert_defaults(&registry, &mut *storage, clock.now())?;
-        let Self { options, models, store, index, .. } = self;
+        let Self { options, models, store, index, webhooks, .. } = self;
         let cache = NodeCache::new(options.cached_tasks);
         let places = Arc::new(Semaphore::new(options.runs.max(1)));
         let environment = Environment {
@@ -183,6 +191,7 @@ impl Builder {
             models,
             store,
             cache,
+            outbox: webhooks.map(Outbox::new),
             temporaries: Temporaries::default(),
             at_work: AtWork::default(),
             places,

@@ -17,6 +17,7 @@ use crate::node_cache::NodeCache;
 use crate::options::Options;
 use crate::runs::AtWork;
 use crate::temporary::Temporaries;
+use crate::webhooks::Outbox;
 
 /// Clock, ids, graphs, models, store, cache, the node pool and the numbers to work by.
 pub(crate) struct Environment {
@@ -30,6 +31,8 @@ pub(crate) struct Environment {
     pub(crate) cache: NodeCache,
     pub(crate) temporaries: Temporaries,
     pub(crate) at_work: AtWork,
+    /// What is owed to webhooks; `None` when none is sent.
+    pub(crate) outbox: Option<Outbox>,
     /// A permit for each run that may be under way.
     pub(crate) places: Arc<Semaphore>,
     /// Where node futures run.

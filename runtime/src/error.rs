@@ -28,6 +28,12 @@ pub enum Error {
         /// Which was asked for.
         run_id: Uuid,
     },
+    /// There is no such cron.
+    #[error("Not Found")]
+    CronNotFound {
+        /// Which was asked for.
+        cron_id: Uuid,
+    },
     /// The run is not under way and does not wait, or there is none of this id.
     #[error("No runs found to cancel.")]
     NothingToCancel {
@@ -102,6 +108,12 @@ pub enum Error {
         /// How many may ([`Options::open_runs`](crate::Options::open_runs)).
         limit: usize,
     },
+    /// As many webhooks wait to be delivered as may.
+    #[error("{limit} webhooks wait to be delivered already")]
+    TooManyDeliveries {
+        /// How many may.
+        limit: usize,
+    },
     /// The request makes no sense.
     #[error("{message}")]
     Invalid {
@@ -138,6 +150,7 @@ impl Error {
             Self::ThreadNotFound { .. } => "THREAD_NOT_FOUND",
             Self::ThreadExists { .. } => "THREAD_EXISTS",
             Self::RunNotFound { .. } => "RUN_NOT_FOUND",
+            Self::CronNotFound { .. } => "CRON_NOT_FOUND",
             Self::NothingToCancel { .. } => "NOTHING_TO_CANCEL",
             Self::AssistantNotFound { .. } => "ASSISTANT_NOT_FOUND",
             Self::AssistantExists { .. } => "ASSISTANT_EXISTS",
@@ -149,6 +162,7 @@ impl Error {
             Self::ThreadBusy { .. } => "THREAD_BUSY",
             Self::QueueFull { .. } => "QUEUE_FULL",
             Self::TooManyRuns { .. } => "TOO_MANY_RUNS",
+            Self::TooManyDeliveries { .. } => "TOO_MANY_DELIVERIES",
             Self::Invalid { .. } => "INVALID_REQUEST",
             Self::Contradiction { .. } => "CONTRADICTING_REQUEST",
             Self::Stopping => "STOPPING",

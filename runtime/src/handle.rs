@@ -1,6 +1,7 @@
 //! The way in: what a program may ask of a runtime, from any executor or none.
 
 mod assistants;
+mod crons;
 mod threads;
 
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use eddyline_engine::store::Store;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use uuid::Uuid;
 
-use crate::actors::{AssistantsActor, ReaderPool, StorageActor, SupervisorActor, ThreadActor};
+use crate::actors::{AssistantsActor, CronsActor, ReaderPool, StorageActor, SupervisorActor, ThreadActor};
 use crate::configuration;
 use crate::environment::Environment;
 use crate::error::Error;
@@ -26,6 +27,7 @@ use crate::state::{CheckpointAddress, ReadHistory, ReadState, ThreadState, Updat
 use crate::storage::{self, Read};
 use crate::stream::Subscription;
 use crate::threads::{CreateThread, Thread, UpdateThread};
+use crate::webhooks::{Delivery, ListFailures, Outbox};
 
 /// Asks a runtime to do things. Cheap to clone; works from any thread and any executor.
 ///
@@ -44,6 +46,7 @@ pub(crate) struct Inner {
     pub(crate) readers: ReaderPool,
     pub(crate) store: Arc<dyn Store>,
     pub(crate) assistants: Addr<AssistantsActor>,
+    pub(crate) crons: Addr<CronsActor>,
     pub(crate) requests: Arc<Semaphore>,
 }
 
@@ -111,8 +114,20 @@ impl Handle {
     /// `pending`. Fails with [`Error::ThreadNotFound`], [`Error::AssistantNotFound`],
     /// [`Error::InvalidAssistant`], [`Error::ThreadBusy`], [`Error::QueueFull`], [`Error::TooManyRuns`],
     /// [`Error::Invalid`] and [`Error::Contradiction`].
-    pub async fn start_run(&self, mut request: StartRun) -> Result<(Run, Subscription), Error> {
-        configuration::check(&request)?;
+    pub async fn start_run(&self, request: StartRun) -> Result<(Run, Subscription), Error> {
+        self.start_run_as(self.0.environment.ids.ordered(), request).await
+    }
+
+    /// The same, for a run that has its id.
+    pub(crate) async fn start_run_as(
+        &self,
+        run_id: Uuid,
+        mut request: StartRun,
+    ) -> Result<(Run, Subscription), Error> {
+        self.check_run(&request)?;
+        if let (Some(outbox), Some(_)) = (&self.0.environment.outbox, &request.webhook) {
+            outbox.has_room()?;
+        }
         let resumes = request.command.as_ref().is_some_and(|command| !command["resume"].is_null());
         if request.thread_id.is_none() && resumes {
             return Err(Error::Contradiction {
@@ -129,7 +144,6 @@ impl Handle {
             request.if_not_exists = IfNotExists::Create;
             self.0.environment.ids.random()
         });
-        let run_id = self.0.environment.ids.ordered();
         let request = Box::new(request);
         self.order(thread_id, |reply| SubmitRun { run_id, assistant, origin, request, reply }).await
     }
@@ -233,6 +247,17 @@ impl Handle {
     pub async fn update_thread(&self, request: UpdateThread) -> Result<Thread, Error> {
         let UpdateThread { thread_id, metadata, ttl } = request;
         self.order(thread_id, |reply| Describe { metadata, ttl, reply }).await
+    }
+
+    /// Refuses a request that makes no sense, whenever it is made.
+    fn check_run(&self, request: &StartRun) -> Result<(), Error> {
+        configuration::check(request)?;
+        Outbox::check(self.0.environment.outbox.as_ref(), request)
+    }
+
+    /// Deliveries to webhooks that failed for good, those first that were tried last.
+    pub async fn failed_deliveries(&self, request: ListFailures) -> Result<Vec<Delivery>, Error> {
+        self.read(move |storage| storage.failed_deliveries(request)).await
     }
 
     /// Has the thread's actor do something; it is woken or made first.

@@ -22,6 +22,7 @@
 //! | node | beside its run | one attempt at a task, which itself runs on the node pool |
 //! | broker | beside its thread | the tape of facts and the listeners' cursors |
 //! | assistants | on a graph arbiter | every change of an assistant, one after the other |
+//! | crons | on a graph arbiter | every change of a cron and every tick, one after the other |
 //! | storage | alone on an arbiter of its own | the storage, and the writes being gathered |
 //! | reader | on OS threads that may block | a connection that only reads, for clients |
 //!
@@ -49,6 +50,21 @@
 //! whatever threads write meanwhile; it reads by the readers. A sweeper on the node pool drops items whose time is
 //! over.
 //!
+//! # Crons
+//!
+//! The crons' actor changes them, and a task on the node pool, the ticker, sleeps until the next of them is due. A tick
+//! is taken in two writes: first the cron says that it owes a run, of this id, and when it is due next; then, when
+//! that run is stored or refused, that it owes none. A crash in between is settled at the next start: a run that is
+//! not stored is started. So a tick is neither lost nor doubled. The run of a cron that leaves no thread behind is never
+//! stored; of such a one, what is under way when the process ends is lost as that of any such run, and the one that
+//! was about to begin begins anew.
+//!
+//! # Webhooks
+//!
+//! Word of the end of a run is owed from the transaction that ends the run, as far as runs are stored. A task on the
+//! node pool, the courier, delivers it by the [`Webhooks`] of the runtime's owner, up to three times, and keeps a list
+//! of what failed. More than 10,000 do not wait: runs that ask for one are refused then.
+//!
 //! # Failure
 //!
 //! A node that panics fails its task. A reducer or a route that panics fails its run, or the read or change by
@@ -69,6 +85,7 @@ mod builder;
 mod clock;
 mod configuration;
 mod containment;
+mod crons;
 mod environment;
 mod error;
 mod handle;
@@ -91,6 +108,7 @@ mod sweeper;
 mod system;
 mod temporary;
 mod threads;
+mod webhooks;
 
 pub use assistants::{
     Assistant, AssistantVersion, CreateAssistant, DeleteAssistant, ListVersions, UpdateAssistant,
@@ -99,6 +117,7 @@ pub use assistants::{
 pub use builder::Builder;
 pub use clock::{Clock, SystemClock};
 pub use containment::{contains, contains_all};
+pub use crons::{CreateCron, Cron, CronFilter, CronPage, CronTerms, SearchCrons, SortCrons};
 pub use error::{Error, StartError};
 pub use handle::Handle;
 #[cfg(any(test, feature = "test-util"))]
@@ -117,3 +136,4 @@ pub use threads::{
     Amount, CreateThread, IfExists, Interrupts, PruneStrategy, PruneThreads, SearchThreads, SortThreads,
     Thread, ThreadFilter, ThreadPage, ThreadStatus, ThreadTtl, ThreadUsage, Ttl, UpdateThread,
 };
+pub use webhooks::{Delivery as WebhookDelivery, EndedRun, ListFailures, Undelivered, Webhooks};

@@ -4,10 +4,11 @@ use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use actix::{Actor, Arbiter, ArbiterHandle, System};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
-use crate::actors::{AssistantsActor, Pace, ReaderPool, StorageActor, SupervisorActor};
+use crate::actors::{AssistantsActor, CronsActor, Pace, ReaderPool, StorageActor, SupervisorActor};
 use crate::builder::{Builder, Parts};
+use crate::crons;
 use crate::environment::Environment;
 use crate::error::StartError;
 use crate::handle::Inner;
@@ -15,6 +16,7 @@ use crate::items::{self, ItemStore};
 use crate::options::Options;
 use crate::recovery;
 use crate::sweeper;
+use crate::webhooks;
 
 /// How long nodes that were cut off may take to notice and drop what they hold; one that blocks may not notice
 /// at all.
@@ -94,7 +96,7 @@ pub(crate) fn together(builder: Builder, pace: Pace) -> Result<Up, StartError> {
     Ok(Up { inner: actors(parts, layout), system: System::current() })
 }
 
-/// The assistants share the last of the graph arbiters.
+/// The assistants and the crons share the last of the graph arbiters.
 fn actors(Parts { mut environment, storage, index }: Parts, layout: Layout) -> Inner {
     let Layout { storage: arbiter, graphs, readers, pace } = layout;
     let batch = environment.options.storage_batch;
@@ -113,11 +115,16 @@ fn actors(Parts { mut environment, storage, index }: Parts, layout: Layout) -> I
     let assistants = AssistantsActor::new(Arc::clone(&environment), storage.clone());
     let last = graphs.last().expect("there is at least one graph arbiter");
     let assistants = AssistantsActor::start_in_arbiter(last, move |_| assistants);
+    let changed = Arc::new(Notify::new());
+    let crons = CronsActor::new(Arc::clone(&environment), storage.clone(), Arc::clone(&changed));
+    let crons = CronsActor::start_in_arbiter(last, move |_| crons);
     let requests = Arc::new(Semaphore::new(environment.options.requests.max(1)));
-    let inner = Inner { environment, supervisors, storage, readers, store, assistants, requests };
+    let inner = Inner { environment, supervisors, storage, readers, store, assistants, crons, requests };
     // Beside everything else: whoever starts the runtime does not wait for it.
     let Environment { node_pool, options, .. } = &*inner.environment;
     node_pool.spawn(recovery::wake_threads(inner.clone()));
+    node_pool.spawn(crons::tick_for_ever(inner.clone(), changed));
+    node_pool.spawn(webhooks::deliver_for_ever(inner.clone()));
     node_pool.spawn(sweeper::sweep(inner.clone(), options.sweep_interval));
     inner
 }

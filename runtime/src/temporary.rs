@@ -43,9 +43,12 @@ impl Temporaries {
                 Change::DeleteThread | Change::DeleteRun(_) => {
                     threads.remove(&thread_id);
                 }
-                // It keeps neither checkpoints nor facts, and begins with none.
-                Change::Commit(_) | Change::Facts { .. } | Change::KeepLatest | Change::CopyThread { .. } => {
-                }
+                // It keeps neither checkpoints nor facts, and begins with none; what is owed is stored.
+                Change::Commit(_)
+                | Change::Facts { .. }
+                | Change::Owe(_)
+                | Change::KeepLatest
+                | Change::CopyThread { .. } => {}
             }
         }
     }

@@ -55,6 +55,11 @@ fn threads_and_assistants() {
 }
 
 #[test]
+fn crons() {
+    check("crons.js");
+}
+
+#[test]
 fn a_stream_that_breaks_is_taken_up_again() {
     let Some(script) = script("broken.js") else { return };
     // With and without a thread.

@@ -56,6 +56,11 @@ fn the_store() {
 }
 
 #[test]
+fn crons() {
+    check("crons.py");
+}
+
+#[test]
 fn assistants_of_ones_own() {
     check("assistants.py");
 }

@@ -19,6 +19,7 @@
 mod error;
 mod http;
 mod shutdown;
+mod webhooks;
 mod wire;
 
 use eddyline_runtime::Handle;
@@ -26,6 +27,7 @@ use eddyline_runtime::Handle;
 pub use error::Error;
 pub use http::{Http, HttpOptions};
 pub use shutdown::Shutdown;
+pub use webhooks::{WebhookOptions, WebhookSender};
 // For programs that compare with what clients read, such as the golden cases.
 #[doc(hidden)]
 pub use wire::{ThreadStateJson, UpdatedStateJson};

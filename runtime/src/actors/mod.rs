@@ -3,6 +3,7 @@
 
 mod assistants;
 mod broker;
+mod crons;
 mod node;
 mod reader;
 mod run;
@@ -14,6 +15,7 @@ mod thread;
 
 pub(crate) use assistants::AssistantsActor;
 pub(crate) use broker::BrokerActor;
+pub(crate) use crons::CronsActor;
 pub(crate) use node::NodeActor;
 pub(crate) use reader::ReaderPool;
 pub(crate) use run::{Launch, RunActor};

@@ -186,9 +186,12 @@ fn run_metadata(request: &StartRun, assistant: &Assistant, thread: &Json) -> Jso
     metadata
 }
 
-/// What a request says about the checkpoint to start from.
+/// What a request says of where it comes from, and about the checkpoint to start from.
 fn addressed(request: &StartRun) -> Json {
     let mut addressed = Json::new();
+    if let Some(id) = request.cron_id {
+        addressed.insert("cron_id".to_owned(), json!(id));
+    }
     if let Some(id) = request.checkpoint_id {
         addressed.insert("checkpoint_id".to_owned(), json!(id));
     }

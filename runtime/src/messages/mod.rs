@@ -6,6 +6,7 @@
 
 mod assistants;
 mod broker;
+mod crons;
 mod run;
 mod storage;
 mod supervisor;
@@ -18,6 +19,7 @@ use crate::storage::{Error as StorageError, Result as StorageResult};
 
 pub(crate) use assistants::{ForgetAssistant, MakeAssistant, RestoreVersion, ReviseAssistant};
 pub(crate) use broker::{Attach, CloseStreams, NeverBegan, Past, PushAll, Ready, Subscribe, Unsubscribe};
+pub(crate) use crons::{ForgetCron, MakeCron, ReviseCron, SettleTicks, Settled, TakeTicks, Tick, Ticks};
 pub(crate) use run::{CancelTasks, CutOff, StartAttempt};
 pub(crate) use storage::{After, DrainStorage, Flush, Look, Put};
 pub(crate) use supervisor::{Forward, Origin, Sleepy, StopThreads, ThreadGone, ThreadOrder};

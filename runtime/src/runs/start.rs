@@ -22,7 +22,7 @@ use super::{MultitaskStrategy, StreamMode};
 /// };
 /// # let _ = request;
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct StartRun {
     /// The thread to work on; `None` makes one.
     pub thread_id: Option<Uuid>,
@@ -68,6 +68,8 @@ pub struct StartRun {
     pub strict_resume: bool,
     /// How long the run has to wait before it may start.
     pub delay: Duration,
+    /// The cron that asks for it; graphs read it among the configurable values.
+    pub cron_id: Option<Uuid>,
 }
 
 impl StartRun {
@@ -96,6 +98,7 @@ impl StartRun {
             feedback_keys: None,
             strict_resume: false,
             delay: Duration::ZERO,
+            cron_id: None,
         }
     }
 }

@@ -7,10 +7,12 @@
 //! ```
 
 mod assistants;
+mod crons;
 mod facts;
 mod items;
 mod search;
 mod upkeep;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,11 +25,6 @@ use eddyline_engine::{Key, Shared, Which};
 use serde_json::{Map, json};
 use uuid::Uuid;
 
-use self::search::{threads_are_filtered, threads_are_sorted_and_paged, what_clients_say_is_data};
-use self::upkeep::{
-    a_copy_has_the_history_and_goes_its_own_way, expired_threads_are_found, the_latest_checkpoint_is_kept,
-    what_is_stored_is_counted,
-};
 use super::{Change, Error, RunMark, Storage, Transaction};
 use crate::runs::{Derived, Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus};
 use crate::threads::{Thread, ThreadStatus};
@@ -44,9 +41,6 @@ const TASK: Uuid = Uuid::from_u128(0x20);
 pub fn check(make: impl Fn() -> Box<dyn Storage>) {
     for rule in [
         threads_and_runs_come_back_as_put,
-        threads_are_filtered,
-        threads_are_sorted_and_paged,
-        what_clients_say_is_data,
         runs_are_listed_newest_first,
         open_runs_are_found_oldest_first,
         a_run_is_marked_and_stays_what_it_was,
@@ -60,16 +54,16 @@ pub fn check(make: impl Fn() -> Box<dyn Storage>) {
         a_refused_transaction_leaves_nothing,
         a_deleted_run_takes_its_checkpoints_along,
         a_deleted_thread_is_gone,
-        a_copy_has_the_history_and_goes_its_own_way,
-        the_latest_checkpoint_is_kept,
-        expired_threads_are_found,
-        what_is_stored_is_counted,
         readers_see_what_was_answered,
     ]
     .into_iter()
+    .chain(search::RULES)
+    .chain(upkeep::RULES)
     .chain(items::RULES)
     .chain(facts::RULES)
     .chain(assistants::RULES)
+    .chain(crons::RULES)
+    .chain(webhooks::RULES)
     {
         rule(&mut *make());
     }

@@ -1,8 +1,10 @@
 //! Storage that ends with its process: maps.
 
 mod assistants;
+mod crons;
 mod facts;
 mod threads;
+mod webhooks;
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Bound;
@@ -16,10 +18,12 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use self::assistants::Assistants;
+use self::crons::Crons;
 use self::facts::Facts;
+use self::webhooks::Webhooks;
 use super::{
-    Change, Error, ItemChange, Read, Readers, Result, RunMark, Storage, StoredAssistant, StoredThread,
-    Transaction,
+    AssistantChange, Change, Error, ItemChange, Read, Readers, Result, RunMark, Storage, StoredAssistant,
+    StoredThread, Transaction, WebhookChange,
 };
 use crate::assistants::{AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run};
@@ -39,6 +43,8 @@ struct Tables {
     threads: BTreeMap<Uuid, Rows>,
     items: Shelf,
     assistants: Assistants,
+    crons: Crons,
+    webhooks: Webhooks,
     /// How many threads there ever were.
     made: u64,
 }
@@ -234,11 +240,26 @@ impl Tables {
                 return Ok(());
             }
             Transaction::Assistant(change) => {
+                if let AssistantChange::Delete(assistant_id) = change {
+                    self.crons.forget_assistant(assistant_id);
+                }
                 self.assistants.change(change);
                 return Ok(());
             }
             Transaction::SweepFacts(before, limit) => {
                 self.sweep_facts(before, limit);
+                return Ok(());
+            }
+            Transaction::Webhooks(changes) => {
+                for change in changes {
+                    self.webhooks.change(change);
+                }
+                return Ok(());
+            }
+            Transaction::Crons(changes) => {
+                for change in changes {
+                    self.crons.change(change);
+                }
                 return Ok(());
             }
         };
@@ -251,6 +272,11 @@ impl Tables {
             match change {
                 Change::DeleteThread => {
                     self.threads.remove(&thread_id);
+                    self.crons.forget_thread(thread_id);
+                    continue;
+                }
+                Change::Owe(delivery) => {
+                    self.webhooks.change(WebhookChange::Owe(delivery));
                     continue;
                 }
                 Change::CopyThread { source, now, ttl } => {
@@ -314,7 +340,7 @@ impl Rows {
             Change::Facts { entries, budget } => self.facts.append(entries, budget),
             Change::KeepLatest => self.keep_latest(),
             // Those of the whole table.
-            Change::CopyThread { .. } | Change::DeleteThread => {}
+            Change::Owe(_) | Change::CopyThread { .. } | Change::DeleteThread => {}
         }
     }
 }

@@ -6,10 +6,12 @@
 
 #[cfg(any(test, feature = "test-util"))]
 pub mod conformance;
+mod crons;
 mod lineage;
 mod memory;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+mod webhooks;
 
 use std::sync::Arc;
 
@@ -23,12 +25,15 @@ use crate::assistants::{Assistant, AssistantVersion, ListVersions};
 use crate::runs::{ListRuns, Run, RunStatus};
 use crate::stream::Entry;
 use crate::threads::{SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadTtl, ThreadUsage};
+use crate::webhooks::Delivery;
 
+pub use crons::{CronChange, ReadCrons};
 pub use eddyline_engine::StorageError as Error;
 pub(crate) use lineage::Lineages;
 pub use memory::MemoryStorage;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{BackupError, OpenError, SqliteStorage, backup};
+pub use webhooks::{ReadWebhooks, WebhookChange};
 
 /// A result of storage.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -37,7 +42,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 ///
 /// Each call sees one moment: everything whose write was answered before, and nothing of a transaction that
 /// is not.
-pub trait Read: Send {
+pub trait Read: ReadCrons + ReadWebhooks + Send {
     /// The thread and its epoch, if it exists.
     fn thread(&mut self, thread_id: Uuid) -> Result<Option<StoredThread>>;
 
@@ -179,6 +184,10 @@ pub enum Transaction {
     Assistant(AssistantChange),
     /// Facts go of runs that are over since before a time. At most so many rows, of one or more facts each.
     SweepFacts(Timestamp, usize),
+    /// Changes of crons, in order.
+    Crons(Vec<CronChange>),
+    /// Changes of what webhooks are owed, in order.
+    Webhooks(Vec<WebhookChange>),
 }
 
 /// A change of an assistant.
@@ -187,7 +196,7 @@ pub enum AssistantChange {
     /// The assistant is new, or takes the place of what there was; its former versions stay. Its version is
     /// made if it is not there, and otherwise stays as it was: it is what the assistant is from now on.
     Put(Arc<Assistant>),
-    /// The assistant goes with all its versions, if it is there.
+    /// The assistant goes with all its versions and its crons, if it is there.
     Delete(Uuid),
 }
 
@@ -274,10 +283,12 @@ pub enum Change {
         /// How long it is kept; what was said of the other holds for that alone.
         ttl: Option<ThreadTtl>,
     },
+    /// Word of the end of a run is owed, as [`WebhookChange::Owe`] says; it stays when the thread goes.
+    Owe(Box<Delivery>),
     /// All checkpoints go but the newest of the root and those that nested graphs made beside it, with the writes
     /// that hang on them.
     KeepLatest,
-    /// Everything of the thread goes, its epoch included.
+    /// Everything of the thread goes, its epoch and its crons included.
     DeleteThread,
 }
 

@@ -80,7 +80,11 @@ fn standing(changes: &[Change]) -> (Option<RunStatus>, Option<ThreadStatus>) {
 fn changes(transaction: &Transaction) -> &[Change] {
     match transaction {
         Transaction::Thread { changes, .. } => changes,
-        Transaction::Items(_) | Transaction::Assistant(_) | Transaction::SweepFacts(..) => &[],
+        Transaction::Items(_)
+        | Transaction::Assistant(_)
+        | Transaction::SweepFacts(..)
+        | Transaction::Crons(_)
+        | Transaction::Webhooks(_) => &[],
     }
 }
 

@@ -89,6 +89,7 @@ impl From<eddyline_runtime::Error> for Refusal {
             Error::ThreadNotFound { .. }
             | Error::RunNotFound { .. }
             | Error::AssistantNotFound { .. }
+            | Error::CronNotFound { .. }
             | Error::VersionNotFound { .. }
             | Error::GraphNotFound { .. }
             | Error::NothingToCancel { .. } => Reason::NotFound,
@@ -102,9 +103,11 @@ impl From<eddyline_runtime::Error> for Refusal {
             | Error::NoGraph { .. }
             | Error::InvalidUpdate { .. }
             | Error::Store(StoreError::Namespace { .. } | StoreError::Operator { .. }) => Reason::BadRequest,
-            Error::QueueFull { .. } | Error::TooManyRuns { .. } | Error::Stopping | Error::Storage(_) => {
-                Reason::Unavailable
-            }
+            Error::QueueFull { .. }
+            | Error::TooManyRuns { .. }
+            | Error::TooManyDeliveries { .. }
+            | Error::Stopping
+            | Error::Storage(_) => Reason::Unavailable,
             _ => Reason::Internal,
         };
         if reason == Reason::Internal || matches!(error, Error::Storage(_)) {

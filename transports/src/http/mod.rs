@@ -6,6 +6,7 @@
 mod answer;
 mod assistants;
 mod cors;
+mod crons;
 mod event_stream;
 #[cfg(test)]
 mod event_stream_tests;
@@ -23,6 +24,7 @@ mod thread_stream;
 mod threads;
 mod told;
 mod waiting;
+mod webhooks;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, Route};
 use actix_web_lab::middleware::CatchPanic;
 
 use super::answer::{Answer, in_words};
-use super::{assistants, meta, run, runs, state, store, thread_stream, threads};
+use super::{assistants, crons, meta, run, runs, state, store, thread_stream, threads, webhooks};
 use crate::wire::Refusal;
 
 /// Paths are tried in this order, so those that clients use most stand first.
@@ -24,6 +24,15 @@ pub(super) fn configure(config: &mut ServiceConfig) {
             [web::post().to(runs::create_on_thread), get().to(run::list)],
         ))
         .service(resource("/runs", [web::post().to(runs::create)]))
+        // Before those that take any word for the id of a run.
+        .service(resource("/threads/{thread_id}/runs/crons", [web::post().to(crons::create_on_thread)]))
+        .service(resource("/runs/crons", [web::post().to(crons::create)]))
+        .service(resource("/runs/crons/search", [web::post().to(crons::search)]))
+        .service(resource("/runs/crons/count", [web::post().to(crons::count)]))
+        .service(resource(
+            "/runs/crons/{cron_id}",
+            [get().to(crons::read), web::patch().to(crons::patch), web::delete().to(crons::delete)],
+        ))
         .service(resource(
             "/threads/{thread_id}/runs/{run_id}",
             [get().to(run::read), web::delete().to(run::delete)],
@@ -85,6 +94,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
         ))
         .service(resource("/store/items/search", [web::post().to(store::search)]))
         .service(resource("/store/namespaces", [web::post().to(store::namespaces)]))
+        .service(resource("/webhooks/failed", [get().to(webhooks::failed)]))
         .default_service(web::to(unknown));
 }
 

@@ -24,7 +24,8 @@ fn json(body: &[u8]) -> Result<Value, Refusal> {
     serde_json::from_slice(body).map_err(|_| Refusal::unprocessable("Invalid JSON in request body"))
 }
 
-fn read<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
+/// Reads a document that must be an object.
+pub(super) fn read<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
     if !value.is_object() {
         return Err(Refusal::unprocessable(format!("{value} is not of type \"object\"")));
     }
@@ -73,6 +74,23 @@ pub(crate) fn strip(
     }
     if let Some(Value::Object(metadata)) = config.get_mut("metadata") {
         strip_reserved_metadata(metadata);
+    }
+    Ok(())
+}
+
+/// The same, of a body that is kept as it came.
+pub(super) fn strip_payload(payload: &mut Map<String, Value>) -> Result<(), Refusal> {
+    const KEYS: [&str; 3] = ["config", "context", "metadata"];
+    let mut parts = KEYS.map(|key| match payload.get_mut(key) {
+        Some(Value::Object(part)) => std::mem::take(part),
+        _ => Map::new(),
+    });
+    let [config, context, metadata] = &mut parts;
+    strip(config, context, metadata)?;
+    for (key, stripped) in KEYS.into_iter().zip(parts) {
+        if let Some(Value::Object(part)) = payload.get_mut(key) {
+            *part = stripped;
+        }
     }
     Ok(())
 }

@@ -13,7 +13,7 @@ pub(crate) fn info() -> Value {
         "version": env!("CARGO_PKG_VERSION"),
         "flags": {
             "assistants": true,
-            "crons": false,
+            "crons": true,
             "langsmith": false,
         },
         "host": {

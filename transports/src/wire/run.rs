@@ -47,7 +47,7 @@ enum OnDisconnect {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Completion {
+pub(super) enum Completion {
     Delete,
     Keep,
 }
@@ -85,6 +85,7 @@ impl RunBody {
             checkpoint: self.checkpoint.unwrap_or_default(),
             durability,
             strict_resume: self.strict_resume.unwrap_or_default(),
+            webhook: self.webhook,
             ..StartRun::new(self.assistant_id)
         };
         if let Some(Modes(modes)) = self.stream_mode
@@ -112,8 +113,7 @@ impl RunBody {
     }
 
     fn refuse_what_is_not_built(&self) -> Result<(), Refusal> {
-        not_built("feedback_keys", self.feedback_keys.as_ref().is_some_and(|keys| !keys.is_empty()))?;
-        not_built("webhook", self.webhook.is_some())
+        not_built("feedback_keys", self.feedback_keys.as_ref().is_some_and(|keys| !keys.is_empty()))
     }
 
     fn durability(&self) -> Durability {
@@ -240,10 +240,7 @@ mod tests {
 
     #[test]
     fn what_is_not_built_is_refused() {
-        for (field, value) in [("webhook", json!("https://example.org")), ("feedback_keys", json!(["a"]))] {
-            let mut body = json!({"assistant_id": "a"});
-            body[field] = value;
-            check(&body, &format!("`{field}` is not supported yet"));
-        }
+        let body = json!({"assistant_id": "a", "feedback_keys": ["a"]});
+        check(&body, "`feedback_keys` is not supported yet");
     }
 }

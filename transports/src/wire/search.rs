@@ -44,7 +44,7 @@ impl Page {
 
 impl<T> PageOf<T> {
     /// The page that begins at `offset`; `more` when another follows.
-    pub(super) fn new(items: Vec<T>, offset: usize, more: bool) -> Self {
+    pub(crate) fn new(items: Vec<T>, offset: usize, more: bool) -> Self {
         let end = offset + items.len();
         Self { items, next: more.then_some(end), total: end + usize::from(more) }
     }

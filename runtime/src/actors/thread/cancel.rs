@@ -180,7 +180,9 @@ impl ThreadActor {
             // It was cut off, and leaves what it had done by then.
             let over = RunOver { run_id, end: RunEnd::Cancelled, standing: queued.left };
             let rolls_back = action == CancelAction::Rollback;
-            let ending = Ending { run, over: &over, reason: None, rolls_back, more: has_runs, now };
+            let (environment, began) = (&self.environment, run.updated_at);
+            let more = has_runs;
+            let ending = Ending { environment, run, over: &over, reason: None, rolls_back, more, began, now };
             return ending.changes(&mut self.head);
         }
         if run.kwargs.temporary {

@@ -130,6 +130,7 @@ impl ThreadActor {
         });
         self.current = Some(Current {
             run_id,
+            began: now,
             // This is the thread's own arbiter.
             address: RunActor::new(launch).start(),
             facts,

@@ -4,13 +4,16 @@ use eddyline_engine::fact::Failure;
 use eddyline_engine::ids::Timestamp;
 use serde_json::json;
 
+use crate::environment::Environment;
 use crate::messages::{RunEnd, RunOver};
 use crate::runs::{Run, RunStatus};
 use crate::storage::{Change, RunMark};
 use crate::threads::{Thread, ThreadStatus};
+use crate::webhooks::{Delivery, EndedRun};
 
 /// A run that has ended, with all that decides what follows.
 pub(super) struct Ending<'a> {
+    pub(super) environment: &'a Environment,
     pub(super) run: Run,
     pub(super) over: &'a RunOver,
     /// Why it was stopped, if it was.
@@ -19,20 +22,53 @@ pub(super) struct Ending<'a> {
     pub(super) rolls_back: bool,
     /// True when other runs wait.
     pub(super) more: bool,
+    /// When its last attempt began, as far as that is known.
+    pub(super) began: Timestamp,
     pub(super) now: Timestamp,
 }
 
 impl Ending<'_> {
     /// What to store, with the thread's record as it stands then.
-    pub(super) fn changes(self, head: &mut Option<Thread>) -> Vec<Change> {
-        let Self { mut run, over, reason, rolls_back, more, now } = self;
-        run.status = run_status(&over.end);
-        run.updated_at = now;
+    pub(super) fn changes(mut self, head: &mut Option<Thread>) -> Vec<Change> {
+        self.run.status = run_status(&self.over.end);
+        self.run.updated_at = self.now;
+        let mut changes = self.records(head);
+        changes.extend(self.owed(head.as_ref()).map(|delivery| Change::Owe(Box::new(delivery))));
+        changes
+    }
+
+    /// The word that is owed of its end, if somebody asked for it.
+    fn owed(&self, thread: Option<&Thread>) -> Option<Delivery> {
+        let outbox = self.environment.outbox.as_ref().filter(|_| self.run.status.is_final())?;
+        let failure = self.failure();
+        let ended = EndedRun {
+            run: &self.run,
+            outcome: if self.rolls_back { "rollback" } else { self.run.status.as_str() },
+            started_at: self.began,
+            ended_at: self.now,
+            values: thread.and_then(|thread| thread.values.as_ref()).filter(|_| !self.rolls_back),
+            error: failure.as_ref(),
+        };
+        outbox.owe(self.environment.ids.ordered(), &ended)
+    }
+
+    /// Why it did not come to its end.
+    fn failure(&self) -> Option<Failure> {
+        match &self.over.end {
+            RunEnd::Failed(failure) => Some(failure.clone()),
+            RunEnd::TimedOut => Some(timed_out()),
+            _ => self.reason.map(stopped),
+        }
+    }
+
+    fn records(&self, head: &mut Option<Thread>) -> Vec<Change> {
+        let Self { run, over, rolls_back, more, now, .. } = self;
+        let (rolls_back, more, now) = (*rolls_back, *more, *now);
         if run.kwargs.temporary && run.status.is_final() {
             *head = None;
             return vec![Change::DeleteThread];
         }
-        let Some(thread) = head else { return vec![Change::MarkRun(RunMark::of(&run))] };
+        let Some(thread) = head else { return vec![Change::MarkRun(RunMark::of(run))] };
         thread.updated_at = now;
         if rolls_back {
             thread.status = if more { ThreadStatus::Busy } else { at_rest(thread) };
@@ -41,18 +77,14 @@ impl Ending<'_> {
         if run.status.is_final() {
             thread.state_updated_at = now;
             thread.metadata.insert("graph_id".to_owned(), json!(run.graph_id));
-            thread.error = match &over.end {
-                RunEnd::Failed(failure) => Some(failure.clone()),
-                RunEnd::TimedOut => Some(timed_out()),
-                _ => reason.map(stopped),
-            };
+            thread.error = self.failure();
             if let Some(values) = &over.standing.values {
                 thread.values = Some(values.clone());
                 thread.interrupts.clone_from(&over.standing.interrupts);
             }
             thread.status = if more { ThreadStatus::Busy } else { thread_status(over, thread) };
         }
-        vec![Change::PutThread(thread.clone()), Change::MarkRun(RunMark::of(&run))]
+        vec![Change::PutThread(thread.clone()), Change::MarkRun(RunMark::of(run))]
     }
 }
 

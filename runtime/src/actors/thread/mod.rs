@@ -23,6 +23,7 @@ use std::sync::{Arc, OnceLock};
 
 use actix::{Actor, Addr, AsyncContext, Context, SpawnHandle, WeakAddr};
 use eddyline_engine::Graph;
+use eddyline_engine::ids::Timestamp;
 use tokio::sync::OwnedSemaphorePermit;
 use uuid::Uuid;
 
@@ -35,7 +36,7 @@ use crate::messages::{
 };
 use crate::runs::{CancelAction, Run};
 use crate::standing::Standing;
-use crate::storage::{Change, Transaction};
+use crate::storage::{Change, Transaction, WebhookChange};
 use crate::stream::demand::Demand;
 use crate::stream::feed::FactSender;
 use crate::threads::Thread;
@@ -89,6 +90,8 @@ struct Queued {
 /// The run that has the slot.
 struct Current {
     run_id: Uuid,
+    /// When this attempt at it began.
+    began: Timestamp,
     address: Addr<RunActor>,
     facts: FactSender,
     /// Set once the run should stop after a superstep, with the reason.
@@ -208,14 +211,39 @@ impl ThreadActor {
         if self.is_cut_off() {
             return;
         }
+        let is_owed = changes.iter().any(|change| matches!(change, Change::Owe(_)));
         if self.origin == Origin::Temporary {
-            self.environment.temporaries.keep(self.thread_id, changes);
-            return answer.give(Ok(()));
+            self.keep_here(changes, answer);
+        } else {
+            self.newest.see(&changes);
+            let transaction =
+                Transaction::Thread { thread_id: self.thread_id, epoch: self.epoch, begins, changes };
+            self.storage.do_send(Put { transaction, answer });
         }
-        self.newest.see(&changes);
-        let transaction =
-            Transaction::Thread { thread_id: self.thread_id, epoch: self.epoch, begins, changes };
-        self.storage.do_send(Put { transaction, answer });
+        // Not before: the courier sees what storage was told by then.
+        if let Some(outbox) = self.environment.outbox.as_ref().filter(|_| is_owed) {
+            outbox.put();
+        }
+    }
+
+    /// Keeps what there is of a temporary thread in memory; what is owed of it is stored alone.
+    fn keep_here(&self, mut changes: Vec<Change>, answer: Answer) {
+        let owed = changes.extract_if(.., |change| matches!(change, Change::Owe(_)));
+        let owed = owed.filter_map(|change| match change {
+            Change::Owe(delivery) => Some(WebhookChange::Owe(delivery)),
+            _ => None,
+        });
+        let owed: Vec<_> = owed.collect();
+        if !owed.is_empty() {
+            let unstored = Answer::new(|result| {
+                if let Err(error) = result {
+                    tracing::error!(%error, "a webhook that is owed is not stored, and will not be sent");
+                }
+            });
+            self.storage.do_send(Put { transaction: Transaction::Webhooks(owed), answer: unstored });
+        }
+        self.environment.temporaries.keep(self.thread_id, changes);
+        answer.give(Ok(()));
     }
 
     /// An answer after which the thread ends if storage failed.

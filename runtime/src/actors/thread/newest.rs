@@ -24,7 +24,11 @@ impl Newest {
         for change in changes {
             match change {
                 Change::Commit(commit) => self.commit(commit),
-                Change::PutThread(_) | Change::PutRun(_) | Change::MarkRun(_) | Change::Facts { .. } => {}
+                Change::PutThread(_)
+                | Change::PutRun(_)
+                | Change::MarkRun(_)
+                | Change::Facts { .. }
+                | Change::Owe(_) => {}
                 Change::DeleteRun(_)
                 | Change::CopyThread { .. }
                 | Change::KeepLatest

@@ -110,7 +110,10 @@ impl ThreadActor {
         let stop = self.current.as_ref().and_then(|current| current.stop.as_ref());
         let rolls_back = stop.is_some_and(|stop| stop.cause == StopCause::Cancelled(CancelAction::Rollback));
         let reason = stop.map(|stop| stop.reason.as_str());
-        Ending { run: queued.run.clone(), over, reason, rolls_back, more, now }.changes(&mut self.head)
+        let run = queued.run.clone();
+        let began = self.current.as_ref().map_or(run.updated_at, |current| current.began);
+        let environment = &self.environment;
+        Ending { environment, run, over, reason, rolls_back, more, began, now }.changes(&mut self.head)
     }
 
     /// Tells listeners that the run is over; a run that will go on later just falls silent.

@@ -157,7 +157,9 @@ impl ThreadActor {
         // Who reads it again reads how it ended, by a number of its own.
         self.epoch += 1;
         let last = self.end_without_attempt(&run, &over.end).filter(|_| !rolls_back);
-        let mut changes = Ending { run, over: &over, reason, rolls_back, more, now }.changes(&mut self.head);
+        let (environment, began) = (&self.environment, run.updated_at);
+        let ending = Ending { environment, run, over: &over, reason, rolls_back, more, began, now };
+        let mut changes = ending.changes(&mut self.head);
         changes.extend(last);
         self.put_first(changes, Self::answer_or_end(ctx, |_| ()));
     }

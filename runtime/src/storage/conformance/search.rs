@@ -8,6 +8,9 @@ use uuid::Uuid;
 use super::{Change, Storage, Transaction};
 use crate::threads::{SearchThreads, SortThreads, Thread, ThreadFilter, ThreadStatus};
 
+pub(super) const RULES: [fn(&mut dyn Storage); 3] =
+    [threads_are_filtered, threads_are_sorted_and_paged, what_clients_say_is_data];
+
 /// Stores a thread; `change` says what it is like.
 fn thread(storage: &mut dyn Storage, id: u128, metadata: Value, change: impl FnOnce(&mut Thread)) {
     let Value::Object(metadata) = metadata else { panic!("metadata is an object") };
@@ -44,7 +47,7 @@ fn about(metadata: Value) -> ThreadFilter {
     ThreadFilter { metadata, ..ThreadFilter::default() }
 }
 
-pub(super) fn threads_are_filtered(storage: &mut dyn Storage) {
+fn threads_are_filtered(storage: &mut dyn Storage) {
     assert_eq!(found(storage, ThreadFilter::default()), [0; 0]);
     thread(storage, 1, json!({"user": "a", "n": 1, "deep": {"list": [1, {"x": 1, "y": 2}]}}), |_| {});
     thread(storage, 2, json!({"user": "b", "n": 1.0}), |thread| {
@@ -98,7 +101,7 @@ pub(super) fn threads_are_filtered(storage: &mut dyn Storage) {
     assert_eq!(found(storage, about(json!({}))), [3]);
 }
 
-pub(super) fn threads_are_sorted_and_paged(storage: &mut dyn Storage) {
+fn threads_are_sorted_and_paged(storage: &mut dyn Storage) {
     let statuses = [ThreadStatus::Idle, ThreadStatus::Error, ThreadStatus::Busy, ThreadStatus::Error];
     for (id, status) in [3, 1, 4, 2].into_iter().zip(statuses) {
         thread(storage, id, json!({"all": true}), |thread| {
@@ -133,7 +136,7 @@ pub(super) fn threads_are_sorted_and_paged(storage: &mut dyn Storage) {
 }
 
 /// Quotes, NULs and what looks like a path or a statement: each finds its own row and no other.
-pub(super) fn what_clients_say_is_data(storage: &mut dyn Storage) {
+fn what_clients_say_is_data(storage: &mut dyn Storage) {
     let corpus = [
         "",
         "'",

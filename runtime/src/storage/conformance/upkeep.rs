@@ -13,6 +13,13 @@ use super::{
 };
 use crate::threads::{Amount, PruneStrategy, Thread, ThreadStatus, ThreadTtl, Ttl};
 
+pub(super) const RULES: [fn(&mut dyn Storage); 4] = [
+    a_copy_has_the_history_and_goes_its_own_way,
+    the_latest_checkpoint_is_kept,
+    expired_threads_are_found,
+    what_is_stored_is_counted,
+];
+
 /// The commit, with metadata that names its thread.
 fn of_thread(thread: Uuid, mut commit: Commit) -> Commit {
     if let Some(new) = &mut commit.checkpoint {
@@ -78,7 +85,7 @@ fn fill(storage: &mut dyn Storage) {
     put(storage, 3, vec![Change::PutThread(thread)]);
 }
 
-pub(super) fn a_copy_has_the_history_and_goes_its_own_way(storage: &mut dyn Storage) {
+fn a_copy_has_the_history_and_goes_its_own_way(storage: &mut dyn Storage) {
     copy(storage, THREAD, OTHER);
     assert!(storage.read().thread(OTHER).expect("reads").is_none(), "of nothing comes nothing");
     fill(storage);
@@ -115,7 +122,7 @@ pub(super) fn a_copy_has_the_history_and_goes_its_own_way(storage: &mut dyn Stor
     assert_eq!(history(storage, OTHER, ""), copied);
 }
 
-pub(super) fn the_latest_checkpoint_is_kept(storage: &mut dyn Storage) {
+fn the_latest_checkpoint_is_kept(storage: &mut dyn Storage) {
     put(storage, 3, vec![Change::KeepLatest]);
     fill(storage);
     let record = storage.read().thread(THREAD).expect("reads");
@@ -131,7 +138,7 @@ pub(super) fn the_latest_checkpoint_is_kept(storage: &mut dyn Storage) {
     assert!(storage.write(vec![transaction(2, vec![Change::KeepLatest])])[0].is_err(), "fenced");
 }
 
-pub(super) fn expired_threads_are_found(storage: &mut dyn Storage) {
+fn expired_threads_are_found(storage: &mut dyn Storage) {
     let mut thread = |id: u128, updated, minutes: Option<f64>, status| {
         let ttl = minutes.map(|minutes| Ttl { strategy: PruneStrategy::KeepLatest, minutes });
         let thread = Thread {
@@ -159,7 +166,7 @@ pub(super) fn expired_threads_are_found(storage: &mut dyn Storage) {
     assert_eq!(expired(80, 1), [2]);
 }
 
-pub(super) fn what_is_stored_is_counted(storage: &mut dyn Storage) {
+fn what_is_stored_is_counted(storage: &mut dyn Storage) {
     assert_eq!(storage.read().usage(THREAD).expect("reads"), None);
     fill(storage);
     let usage = storage.read().usage(THREAD).expect("reads").expect("is there");

@@ -5,6 +5,7 @@ use rusqlite::{Connection, Row, params};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
+use super::crons;
 use super::error::Result;
 use super::json;
 use crate::assistants::{Assistant, AssistantVersion, ListVersions};
@@ -48,6 +49,7 @@ fn put(db: &Connection, assistant: &Assistant) -> Result<()> {
 }
 
 fn delete(db: &Connection, assistant_id: Uuid) -> Result<()> {
+    crons::forget_assistant(db, assistant_id)?;
     for sql in ["DELETE FROM assistants WHERE id = ?1", "DELETE FROM assistant_versions WHERE assistant = ?1"]
     {
         db.prepare_cached(sql)?.execute([assistant_id.as_bytes()])?;

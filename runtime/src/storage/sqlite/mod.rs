@@ -12,6 +12,7 @@ mod backup;
 mod checkpointer;
 mod commits;
 mod copy;
+mod crons;
 mod error;
 mod facts;
 mod filter;
@@ -38,6 +39,7 @@ mod thread_order;
 mod threads;
 mod usage;
 mod values;
+mod webhooks;
 mod writer;
 mod writes;
 
@@ -171,6 +173,10 @@ impl SqliteStorage {
             Transaction::Items(changes) => changes.iter().try_for_each(|change| items::change(db, change)),
             Transaction::Assistant(change) => assistants::change(db, change),
             Transaction::SweepFacts(before, limit) => facts::sweep(db, *before, *limit),
+            Transaction::Webhooks(changes) => {
+                changes.iter().try_for_each(|change| webhooks::change(db, change))
+            }
+            Transaction::Crons(changes) => changes.iter().try_for_each(|change| crons::change(db, change)),
         }
     }
 

@@ -20,7 +20,7 @@ use crate::storage::RunMark;
 /// The column `asked`: what differs from run to run.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
-struct Asked {
+pub(super) struct Asked {
     /// In a list, because an input of `null` is an input.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     input: Vec<Shared>,
@@ -34,9 +34,9 @@ struct Asked {
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
 #[allow(clippy::struct_excessive_bools)]
-struct Told {
+pub(super) struct Told {
     #[serde(skip_serializing_if = "Map::is_empty")]
-    metadata: Map<String, Value>,
+    pub(super) metadata: Map<String, Value>,
     #[serde(skip_serializing_if = "Map::is_empty")]
     config: Map<String, Value>,
     #[serde(skip_serializing_if = "Map::is_empty")]
@@ -79,13 +79,8 @@ enum Nodes {
 
 /// Stores the record of a run, or puts it in the place of what there was.
 pub(super) fn put(db: &Connection, rows: &mut Rows, thread: i64, run: &Run) -> Result<()> {
-    let shared = shared::key(db, rows, thread, &json::text(&told(run))?, Some(run.run_id))?;
-    let kwargs = &run.kwargs;
-    let asked = Asked {
-        input: kwargs.input.iter().cloned().collect(),
-        command: kwargs.command.iter().cloned().collect(),
-        answers: kwargs.answers.clone(),
-    };
+    let told = json::text(&told(&run.metadata, &run.kwargs))?;
+    let shared = shared::key(db, rows, thread, &told, Some(run.run_id))?;
     let mut upsert = db.prepare_cached(
         "INSERT INTO runs (thread, id, status, created, updated, attempt, multitask, assistant, graph,
             shared, asked)
@@ -104,7 +99,7 @@ pub(super) fn put(db: &Connection, rows: &mut Rows, thread: i64, run: &Run) -> R
         run.assistant_id.as_bytes(),
         run.graph_id,
         shared,
-        json::text(&asked)?,
+        json::text(&asked(&run.kwargs))?,
     ])?;
     Ok(())
 }
@@ -209,15 +204,24 @@ fn read(db: &Connection, row: &Row<'_>, thread_id: Uuid) -> Result<Run> {
     })
 }
 
-fn told(run: &Run) -> Told {
-    let kwargs = &run.kwargs;
+/// What of a request differs from run to run.
+pub(super) fn asked(kwargs: &Kwargs) -> Asked {
+    Asked {
+        input: kwargs.input.iter().cloned().collect(),
+        command: kwargs.command.iter().cloned().collect(),
+        answers: kwargs.answers.clone(),
+    }
+}
+
+/// The rest of it.
+pub(super) fn told(metadata: &Map<String, Value>, kwargs: &Kwargs) -> Told {
     let nodes = |breakpoints: &Breakpoints| match breakpoints {
         Breakpoints::Never => Nodes::At(Vec::new()),
         Breakpoints::All => Nodes::All(true),
         Breakpoints::At(nodes) => Nodes::At(nodes.clone()),
     };
     Told {
-        metadata: run.metadata.clone(),
+        metadata: metadata.clone(),
         config: kwargs.config.clone(),
         context: kwargs.context.clone(),
         stream_modes: kwargs.stream_modes.iter().map(|mode| mode.as_str().to_owned()).collect(),
@@ -234,7 +238,8 @@ fn told(run: &Run) -> Told {
     }
 }
 
-fn kwargs_of(asked: Asked, told: Told) -> Result<Kwargs> {
+/// The request of which [`asked`] and [`told`] are the parts.
+pub(super) fn kwargs_of(asked: Asked, told: Told) -> Result<Kwargs> {
     let nodes = |nodes| match nodes {
         Nodes::All(_) => Breakpoints::All,
         Nodes::At(nodes) if nodes.is_empty() => Breakpoints::Never,
@@ -280,7 +285,8 @@ fn status_of(word: &str) -> Result<RunStatus> {
         .ok_or_else(|| corrupt("a run of no known status"))
 }
 
-fn strategy_of(word: &str) -> Result<MultitaskStrategy> {
+/// The column `multitask`.
+pub(super) fn strategy_of(word: &str) -> Result<MultitaskStrategy> {
     MultitaskStrategy::ALL
         .into_iter()
         .find(|strategy| strategy.as_str() == word)

@@ -10,6 +10,8 @@
 //!  vectors   what items are about, for those that are indexed
 //!  assistants, assistant_versions
 //!            which version each assistant is now, and one row for each version
+//!  crons     one row for each cron
+//!  webhooks  one row for each word of the end of a run that is owed, or could not be delivered
 //!  terms     what the metadata of threads says, one row for each part of it
 //!  facts     what happened in runs that can be taken up again, one row for all that was put together
 //! ```
@@ -149,6 +151,8 @@ CREATE TABLE assistant_versions (
     EXPIRY,
     PACKED,
     FACTS,
+    CRONS,
+    WEBHOOKS,
 ];
 
 /// Threads are found by what they say, by how they stand and by time. `terms` is filled from what is stored.
@@ -187,6 +191,48 @@ CREATE TABLE facts (
     UNIQUE (thread, seq)
 );
 CREATE INDEX facts_by_age ON facts (made);
+";
+
+/// `due` is when the cron has to run next, and NULL when it does not have to; `next` is when its schedule is met.
+const CRONS: &str = "
+CREATE TABLE crons (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    thread BLOB,
+    assistant BLOB NOT NULL,
+    enabled INTEGER NOT NULL,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL,
+    ends INTEGER,
+    next INTEGER,
+    due INTEGER,
+    owed BLOB, -- the run of a tick that was taken
+    metadata TEXT NOT NULL,
+    terms TEXT NOT NULL
+);
+CREATE INDEX crons_of_thread ON crons (thread) WHERE thread IS NOT NULL;
+CREATE INDEX crons_of_assistant ON crons (assistant);
+CREATE INDEX crons_due ON crons (due, id) WHERE due IS NOT NULL;
+CREATE INDEX crons_owing ON crons (owed, id) WHERE owed IS NOT NULL;
+";
+
+/// `due` is NULL for what failed for good.
+const WEBHOOKS: &str = "
+CREATE TABLE webhooks (
+    key INTEGER PRIMARY KEY,
+    id BLOB NOT NULL UNIQUE,
+    run BLOB NOT NULL,
+    thread BLOB NOT NULL,
+    url TEXT NOT NULL,
+    body TEXT NOT NULL,
+    attempts INTEGER NOT NULL,
+    due INTEGER,
+    error TEXT,
+    created INTEGER NOT NULL,
+    updated INTEGER NOT NULL
+);
+CREATE INDEX webhooks_due ON webhooks (due, id) WHERE due IS NOT NULL;
+CREATE INDEX webhooks_failed ON webhooks (updated, id) WHERE due IS NULL;
 ";
 
 /// The newest version that this program knows.

@@ -93,7 +93,10 @@ impl Session {
     }
 
     /// Reads something at one moment.
-    fn look<T>(&mut self, read: impl FnOnce(&Connection, &mut Memory) -> error::Result<T>) -> Result<T> {
+    pub(super) fn look<T>(
+        &mut self,
+        read: impl FnOnce(&Connection, &mut Memory) -> error::Result<T>,
+    ) -> Result<T> {
         let company = self.company;
         let (db, memory) = self.parts().map_err(Fault::from)?;
         if company == Company::Alone {

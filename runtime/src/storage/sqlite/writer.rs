@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::commits::Commits;
 use super::error::{Fault, Result};
 use super::memory::Memory;
-use super::{copy, facts, prune, runs, threads};
+use super::{copy, crons, facts, prune, runs, threads, webhooks};
 use crate::storage::{Change, Transaction};
 use crate::threads::{Thread, ThreadTtl};
 
@@ -39,8 +39,13 @@ impl Writer<'_> {
         for change in changes {
             key = match change {
                 Change::DeleteThread => {
+                    crons::forget_thread(self.db, self.thread_id)?;
                     key.map(|thread| self.delete(thread)).transpose()?;
                     None
+                }
+                Change::Owe(delivery) => {
+                    webhooks::owe(self.db, delivery)?;
+                    key
                 }
                 Change::CopyThread { source, now, ttl } => self.copy(*source, *now, *ttl)?.or(key),
                 change => {
@@ -110,8 +115,8 @@ impl Writer<'_> {
                 self.memory.heads.forget(thread);
                 Ok(())
             }
-            // These are about the thread as a whole.
-            Change::CopyThread { .. } | Change::DeleteThread => Ok(()),
+            // These are about the thread as a whole, or about none.
+            Change::Owe(_) | Change::CopyThread { .. } | Change::DeleteThread => Ok(()),
         }
     }
 

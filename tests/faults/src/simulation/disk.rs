@@ -184,7 +184,11 @@ impl Check<'_> {
                 *self.world.notes().deaths.entry(self.thread_id).or_default() += 1;
             }
             // Nobody copies or prunes here.
-            Change::PutThread(_) | Change::Facts { .. } | Change::CopyThread { .. } | Change::KeepLatest => {}
+            Change::PutThread(_)
+            | Change::Facts { .. }
+            | Change::Owe(_)
+            | Change::CopyThread { .. }
+            | Change::KeepLatest => {}
         }
     }
 
