@@ -130,3 +130,17 @@ fn a_copy_made_while_the_server_works_can_be_served() {
     assert_eq!(values(&Server::start_over(&copy), &thread), expected());
     assert_eq!(values(&server, &thread), expected(), "the server went on");
 }
+
+#[test]
+fn large_inputs_reach_readers_who_were_there_from_the_start() {
+    let server = Server::start();
+    // All that happens weighs more than the tape keeps.
+    for size in [700_000, 1_900_000] {
+        let topic = "x".repeat(size);
+        let run =
+            json!({"assistant_id": "agent", "input": {"topic": topic}, "stream_mode": ["values", "updates"]});
+        let told = text(post(&server, "/runs/stream", &run));
+        assert!(told.contains("and cats\"}}"), "{}", &told[..told.len().min(300)]);
+        assert_eq!(told.matches("event: values").count(), 3, "{size} bytes");
+    }
+}

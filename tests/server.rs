@@ -159,3 +159,25 @@ fn sigterm_ends_streams_and_then_the_server_with_exit_code_0() {
     );
     assert_eq!(server.wait().code(), Some(0));
 }
+
+#[test]
+fn why_a_run_failed_is_in_the_log_alone() {
+    let mut command = command();
+    command.args(["serve", "--port", "0", "--memory"]).env("EDDYLINE__LOG__FORMAT", "json");
+    let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary starts");
+    let lines = BufReader::new(child.stderr.take().expect("stderr is a pipe")).lines();
+    let mut lines =
+        lines.map(|line| serde_json::from_str::<serde_json::Value>(&line.expect("UTF-8")).expect("JSON"));
+    let listening = lines.find(|line| line["fields"]["message"] == "listening").expect("it listens");
+    let url = listening["fields"]["address"].as_str().expect("a text").to_owned();
+    let run = json!({"assistant_id": "slow", "input": {"seconds": -1}});
+    let told = ureq::post(format!("{url}/runs/wait")).content_type("application/json").send(run.to_string());
+    let told = http::text(told.expect("it answers"));
+    let failed = lines.find(|line| line["fields"]["message"] == "a run failed").expect("it is said");
+    child.kill().expect("it runs");
+    child.wait().expect("it ends");
+    let fields = &failed["fields"];
+    assert_eq!((&fields["code"], &fields["class"]), (&json!("NODE_FAILED"), &json!("TryFromFloatSecsError")));
+    let why = fields["cause"].as_str().expect("a text");
+    assert!(why.contains("negative") && !told.contains(why), "{why} {told}");
+}

@@ -158,6 +158,20 @@ impl Handle {
         found.map(|run| self.0.environment.at_work.share(run)).ok_or(Error::RunNotFound { run_id })
     }
 
+    /// The run, as it stands once everything is stored that its thread has decided by now. Fails as
+    /// [`run`](Self::run) does.
+    pub async fn settled_run(&self, thread_id: Uuid, run_id: Uuid) -> Result<Run, Error> {
+        let permit = self.permit().await?;
+        // Bounded by the permits.
+        let (look, stored) = Look::new(move |_| {
+            drop(permit);
+            Ok(())
+        });
+        self.0.storage.do_send(look);
+        stored.await?;
+        self.run(thread_id, run_id).await
+    }
+
     /// The run of this id, on whichever thread it is. Fails with [`Error::RunNotFound`].
     pub async fn find_run(&self, run_id: Uuid) -> Result<Run, Error> {
         if let Some(run) = self.0.environment.temporaries.run(run_id) {

@@ -24,7 +24,8 @@ pub struct Options {
     /// waits. Default: 512.
     pub blocking_threads: usize,
     /// Bytes of facts, as estimated, that the tape of one thread keeps for listeners who come late or
-    /// fall behind. The oldest go first. Default: 8 MiB.
+    /// fall behind. The oldest go first, but for as many as may come at once
+    /// ([`run_channel`](Self::run_channel)). Default: 8 MiB.
     pub tape_bytes: usize,
     /// For how long the facts of runs that are over can be read again where they are stored, which those of resumable
     /// runs are; the oldest beyond [`tape_bytes`](Self::tape_bytes) go before. Default: 5 minutes.

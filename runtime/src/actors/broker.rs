@@ -63,7 +63,7 @@ impl BrokerActor {
     pub(crate) fn new(thread: WeakAddr<ThreadActor>, options: &Options, demand: Arc<Demand>) -> Self {
         Self {
             thread,
-            tape: Tape::new(options.tape_bytes),
+            tape: Tape::new(options.tape_bytes, options.run_channel),
             demand,
             batch_facts: options.batch_facts,
             listeners: BTreeMap::new(),

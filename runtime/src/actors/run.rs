@@ -78,6 +78,7 @@ impl RunActor {
         };
         let course = ctx.spawn(wrap_future::<_, Self>(course).map(|finished, run, ctx| {
             run.end = end_of(&finished);
+            run.note(&finished);
             match &finished.error {
                 // The driver has not seen all of its tasks and commits to their ends.
                 Some(RunError::Panicked { .. }) => run.let_go(ctx),
@@ -85,6 +86,14 @@ impl RunActor {
             }
         }));
         self.course = Some(course);
+    }
+
+    /// Why it failed is for the log, where clients may not read it.
+    fn note(&self, finished: &Finished) {
+        let RunEnd::Failed(failure) = &self.end else { return };
+        let Run { thread_id, run_id, .. } = self.launch.run;
+        let code = finished.error.as_ref().map_or("NODE_FAILED", RunError::code);
+        tracing::warn!(%thread_id, %run_id, code, class = &*failure.class, cause = &*failure.message, "a run failed");
     }
 
     /// Ends once the last task has let go and the last commit is answered.

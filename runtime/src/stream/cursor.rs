@@ -100,7 +100,7 @@ mod tests {
     const B: Uuid = Uuid::from_u128(2);
 
     fn tape(budget: usize, runs: &[Uuid]) -> Tape {
-        let mut tape = Tape::new(budget);
+        let mut tape = Tape::new(budget, 1);
         for run in runs {
             tape.append(*run, Fact { ns: "".into(), at: Timestamp(0), body: Body::Paused });
         }
@@ -148,7 +148,7 @@ mod tests {
     #[test]
     fn who_falls_behind_the_tape_is_told() {
         let tape = tape(0, &[A, A, B]);
-        let mut cursor = Cursor::new(&Tape::new(0), None, Begin::Now, 0, false);
+        let mut cursor = Cursor::new(&Tape::new(0, 1), None, Begin::Now, 0, false);
         assert_eq!(read(&mut cursor, &tape, 9).as_deref(), Some("gap 2"));
         assert_eq!(read(&mut Cursor::new(&tape, None, Begin::Now, tape.end(), false), &tape, 9), None);
     }
@@ -161,7 +161,7 @@ mod tests {
         tape.append(A, Fact { ns: "".into(), at: Timestamp(0), body: Body::Paused });
         cursor.is_ready();
         assert_eq!(read(&mut cursor, &tape, 9).as_deref(), Some("present 1"));
-        let empty = Tape::new(1 << 20);
+        let empty = Tape::new(1 << 20, 1);
         let mut cursor = Cursor::new(&empty, None, Begin::OldestToPresent, empty.end(), false);
         assert_eq!(read(&mut cursor, &empty, 9).as_deref(), Some("present"), "nothing was before");
         cursor.is_ready();

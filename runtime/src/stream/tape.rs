@@ -55,7 +55,7 @@ impl Entry {
 
 /// The newest facts of a thread.
 ///
-/// Full means: the oldest fact goes. The newest one stays, whatever it weighs.
+/// Full means: the oldest fact goes, unless it is one of the newest.
 #[derive(Debug)]
 pub(crate) struct Tape {
     entries: VecDeque<Arc<Entry>>,
@@ -64,11 +64,14 @@ pub(crate) struct Tape {
     next_seq: u64,
     bytes: usize,
     budget: usize,
+    /// How many of the newest facts stay, whatever they weigh: so many may come at once, before any listener could be
+    /// handed one of them.
+    at_once: usize,
 }
 
 impl Tape {
-    pub(crate) fn new(budget: usize) -> Self {
-        Self { entries: VecDeque::new(), gone: FIRST, next_seq: 0, bytes: 0, budget }
+    pub(crate) fn new(budget: usize, at_once: usize) -> Self {
+        Self { entries: VecDeque::new(), gone: FIRST, next_seq: 0, bytes: 0, budget, at_once: at_once.max(1) }
     }
 
     /// Moves on to the numbers of `epoch`.
@@ -86,7 +89,7 @@ impl Tape {
         self.next_seq = entry.seq.saturating_add(EVENTS_PER_FACT);
         self.bytes += entry.weight;
         self.entries.push_back(entry);
-        while self.bytes > self.budget && self.entries.len() > 1 {
+        while self.bytes > self.budget && self.entries.len() > self.at_once {
             self.forget_oldest();
         }
     }
@@ -150,7 +153,7 @@ mod tests {
 
     #[test]
     fn numbers_grow_and_every_epoch_has_its_own() {
-        let mut tape = Tape::new(1 << 20);
+        let mut tape = Tape::new(1 << 20, 1);
         tape.enter(1);
         tape.append(Uuid::nil(), fact());
         tape.append(Uuid::nil(), fact());
@@ -169,23 +172,28 @@ mod tests {
     #[test]
     fn the_oldest_goes_when_the_budget_is_spent() {
         let one = weight(&fact());
-        let mut tape = Tape::new(2 * one);
+        let mut tape = Tape::new(2 * one, 1);
         for _ in 0..5 {
             tape.append(Uuid::nil(), fact());
         }
         assert_eq!((tape.start(), tape.end(), tape.bytes), (FIRST + 3, FIRST + 5, 2 * one));
         assert_eq!(tape.from(FIRST + 4).count(), 1);
         assert_eq!(tape.from(FIRST + 9).count(), 0);
-        let mut tiny = Tape::new(0);
+        let mut tiny = Tape::new(0, 1);
         tiny.append(Uuid::nil(), fact());
         assert_eq!((tiny.start(), tiny.end()), (FIRST, FIRST + 1), "the newest stays");
+        let mut tape = Tape::new(0, 3);
+        for _ in 0..5 {
+            tape.append(Uuid::nil(), fact());
+        }
+        assert_eq!((tape.start(), tape.end()), (FIRST + 2, FIRST + 5), "those that come at once stay");
     }
 
     #[test]
     fn the_past_comes_before_the_present_as_far_as_there_is_room() {
         let old = |seq| Arc::new(Entry::new(seq, Uuid::nil(), fact()));
         let one = weight(&fact());
-        let mut tape = Tape::new(3 * one);
+        let mut tape = Tape::new(3 * one, 1);
         tape.enter(1);
         tape.append(Uuid::nil(), fact());
         let place = tape.start();
@@ -196,7 +204,7 @@ mod tests {
         tape.append(Uuid::nil(), fact());
         assert_eq!(tape.from(0).next().map(|entry| entry.seq), Some(3), "the oldest goes first");
 
-        let mut behind = Tape::new(0);
+        let mut behind = Tape::new(0, 1);
         behind.append(Uuid::nil(), fact());
         behind.append(Uuid::nil(), fact());
         behind.put_before(vec![old(1)]);

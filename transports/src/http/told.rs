@@ -120,9 +120,9 @@ pub(super) fn document(
 
 /// True when the run is not over although its stream is: the server ends, and the run goes on with its next start.
 async fn goes_on((thread_id, run_id): (Uuid, Uuid), runtime: &Handle) -> bool {
-    match runtime.run(thread_id, run_id).await {
+    match runtime.settled_run(thread_id, run_id).await {
         Ok(run) => !run.status.is_final(),
-        Err(error) => matches!(error, Error::Stopping),
+        Err(error) => matches!(error, Error::Stopping | Error::Storage(_)),
     }
 }
 

@@ -88,7 +88,8 @@ impl Events {
     /// The last frame for a reader that missed something for good: clients of these modes cannot go on after
     /// a hole, so their stream ends with it; the run goes on. `None` when nothing is missing that it was owed.
     pub(crate) fn hole(&self, gap: Gap) -> Option<Frame> {
-        let message = "what this reader has not read yet is no longer kept; the run goes on";
+        let message =
+            "what this reader has not read yet is no longer kept (`streams.kept_bytes`); the run goes on";
         let error = || frame("error".to_owned(), &json!({"error": "SlowReaderError", "message": message}));
         self.place.misses(gap.resumes_at).then(error)
     }

@@ -187,7 +187,8 @@ impl ThreadActor {
     }
 
     fn drain_current(&mut self) {
-        if let Some(current) = &self.current {
+        // A temporary thread ends with the process, so what runs there goes to its end while there is time.
+        if let Some(current) = self.current.as_ref().filter(|_| self.origin != Origin::Temporary) {
             // Set before, it stays as it was.
             let _ = current.draining.set("shutdown".to_owned());
         }
