@@ -27,7 +27,32 @@ struct Asked {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     command: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    answers: Option<String>,
+    answers: Option<Ids>,
+}
+
+/// Ids of questions: one was all that earlier versions knew.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Ids {
+    One(String),
+    Several(Arc<[String]>),
+}
+
+impl Ids {
+    fn of(ids: &Arc<[String]>) -> Option<Self> {
+        match &**ids {
+            [] => None,
+            [one] => Some(Self::One(one.clone())),
+            _ => Some(Self::Several(ids.clone())),
+        }
+    }
+
+    fn all(self) -> Arc<[String]> {
+        match self {
+            Self::One(id) => Arc::new([id]),
+            Self::Several(ids) => ids,
+        }
+    }
 }
 
 /// What runs of a thread have in common.
@@ -84,7 +109,7 @@ pub(super) fn put(db: &Connection, rows: &mut Rows, thread: i64, run: &Run) -> R
     let asked = Asked {
         input: kwargs.input.iter().cloned().collect(),
         command: kwargs.command.iter().cloned().collect(),
-        answers: kwargs.answers.clone(),
+        answers: Ids::of(&kwargs.answers),
     };
     let mut upsert = db.prepare_cached(
         "INSERT INTO runs (thread, id, status, created, updated, attempt, multitask, assistant, graph,
@@ -244,7 +269,7 @@ fn kwargs_of(asked: Asked, told: Told) -> Result<Kwargs> {
     Ok(Kwargs {
         input: asked.input.into_iter().next(),
         command: asked.command.into_iter().next(),
-        answers: asked.answers,
+        answers: asked.answers.map(Ids::all).unwrap_or_default(),
         config: told.config,
         context: told.context,
         stream_modes: told.stream_modes.iter().map(mode).collect::<Result<_>>()?,
@@ -285,4 +310,24 @@ fn strategy_of(word: &str) -> Result<MultitaskStrategy> {
         .into_iter()
         .find(|strategy| strategy.as_str() == word)
         .ok_or_else(|| corrupt("no known multitask strategy"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_are_read_as_they_were_written() {
+        let check = |ids: &[&str], text: &str| {
+            let ids: Arc<[String]> = ids.iter().map(|id| (*id).to_owned()).collect();
+            let asked = Asked { answers: Ids::of(&ids), ..Asked::default() };
+            assert_eq!(serde_json::to_string(&asked).expect("is JSON"), text);
+            let read: Asked = serde_json::from_str(text).expect("reads");
+            assert_eq!(read.answers.map(Ids::all).unwrap_or_default(), ids);
+        };
+        check(&[], "{}");
+        // As earlier versions wrote it, which knew of no other.
+        check(&["a"], r#"{"answers":"a"}"#);
+        check(&["a", "b"], r#"{"answers":["a","b"]}"#);
+    }
 }
