@@ -1,6 +1,6 @@
 //! What it means that one document contains another, as clients filter by metadata and values.
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Number, Value};
 
 /// Whether a document has everything that `filter` has: objects key by key, lists item by item in any
 /// order, and anything else if it is equal. Numbers are equal if they are the same number.
@@ -10,7 +10,7 @@ pub fn contains(document: &Value, filter: &Value) -> bool {
         (Value::Array(items), Value::Array(wanted)) => {
             wanted.iter().all(|wanted| items.iter().any(|item| contains(item, wanted)))
         }
-        (Value::Number(a), Value::Number(b)) => a == b || a.as_f64() == b.as_f64(),
+        (Value::Number(a), Value::Number(b)) => same(a, b),
         _ => document == filter,
     }
 }
@@ -18,6 +18,24 @@ pub fn contains(document: &Value, filter: &Value) -> bool {
 /// [`contains`], of objects.
 pub fn contains_all(document: &Map<String, Value>, filter: &Map<String, Value>) -> bool {
     filter.iter().all(|(key, wanted)| document.get(key).is_some_and(|value| contains(value, wanted)))
+}
+
+/// Whether two numbers are the same: whole ones to the last digit, and a float that is whole the number that it is.
+fn same(a: &Number, b: &Number) -> bool {
+    match (a.as_i128(), b.as_i128()) {
+        (Some(a), Some(b)) => a == b,
+        (None, None) => a.as_f64() == b.as_f64(),
+        (Some(whole), None) => is_whole(b, whole),
+        (None, Some(whole)) => is_whole(a, whole),
+    }
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "a float beyond is none of the numbers that JSON has whole"
+)]
+fn is_whole(float: &Number, whole: i128) -> bool {
+    float.as_f64().is_some_and(|float| float.fract() == 0.0 && float as i128 == whole)
 }
 
 #[cfg(test)]
@@ -38,5 +56,11 @@ mod tests {
         check(json!({"a": [1, 2]}), json!({"a": [2, 1, 1]}), true);
         check(json!({"a": [1, 2]}), json!({"a": [3]}), false);
         check(json!({"a": "x"}), json!({"a": ["x"]}), false);
+        check(json!({"a": 0}), json!({"a": -0.0}), true);
+        check(json!({"a": 0}), json!({"a": 0.5}), false);
+        check(json!({"a": 1e300}), json!({"a": u64::MAX}), false);
+        check(json!({"a": i64::MAX}), json!({"a": i64::MAX - 1}), false);
+        check(json!({"a": u64::MAX}), json!({"a": 18_446_744_073_709_551_616.0}), false);
+        check(json!({"a": 1_000_000_000_000_000_000_i64}), json!({"a": 1e18}), true);
     }
 }

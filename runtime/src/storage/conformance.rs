@@ -22,7 +22,6 @@ use eddyline_engine::{Key, Shared, Which};
 use serde_json::{Map, json};
 use uuid::Uuid;
 
-use self::search::{threads_are_filtered, threads_are_sorted_and_paged, what_clients_say_is_data};
 use self::upkeep::{
     a_copy_has_the_history_and_goes_its_own_way, expired_threads_are_found, the_latest_checkpoint_is_kept,
     what_is_stored_is_counted,
@@ -43,9 +42,6 @@ const TASK: Uuid = Uuid::from_u128(0x20);
 pub fn check(make: impl Fn() -> Box<dyn Storage>) {
     for rule in [
         threads_and_runs_come_back_as_put,
-        threads_are_filtered,
-        threads_are_sorted_and_paged,
-        what_clients_say_is_data,
         runs_are_listed_newest_first,
         open_runs_are_found_oldest_first,
         a_run_is_marked_and_stays_what_it_was,
@@ -66,6 +62,7 @@ pub fn check(make: impl Fn() -> Box<dyn Storage>) {
         readers_see_what_was_answered,
     ]
     .into_iter()
+    .chain(search::RULES)
     .chain(items::RULES)
     {
         rule(&mut *make());

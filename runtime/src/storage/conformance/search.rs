@@ -8,6 +8,9 @@ use uuid::Uuid;
 use super::{Change, Storage, Transaction};
 use crate::threads::{SearchThreads, SortThreads, Thread, ThreadFilter, ThreadStatus};
 
+pub(super) const RULES: [fn(&mut dyn Storage); 4] =
+    [threads_are_filtered, numbers_are_found_exactly, threads_are_sorted_and_paged, what_clients_say_is_data];
+
 /// Stores a thread; `change` says what it is like.
 fn thread(storage: &mut dyn Storage, id: u128, metadata: Value, change: impl FnOnce(&mut Thread)) {
     let Value::Object(metadata) = metadata else { panic!("metadata is an object") };
@@ -44,7 +47,7 @@ fn about(metadata: Value) -> ThreadFilter {
     ThreadFilter { metadata, ..ThreadFilter::default() }
 }
 
-pub(super) fn threads_are_filtered(storage: &mut dyn Storage) {
+fn threads_are_filtered(storage: &mut dyn Storage) {
     assert_eq!(found(storage, ThreadFilter::default()), [0; 0]);
     thread(storage, 1, json!({"user": "a", "n": 1, "deep": {"list": [1, {"x": 1, "y": 2}]}}), |_| {});
     thread(storage, 2, json!({"user": "b", "n": 1.0}), |thread| {
@@ -98,7 +101,38 @@ pub(super) fn threads_are_filtered(storage: &mut dyn Storage) {
     assert_eq!(found(storage, about(json!({}))), [3]);
 }
 
-pub(super) fn threads_are_sorted_and_paged(storage: &mut dyn Storage) {
+/// Whole numbers are themselves, also those that no float is.
+fn numbers_are_found_exactly(storage: &mut dyn Storage) {
+    let numbers = [
+        json!(1_234_567_890_123_456_789_i64),
+        json!(1_234_567_890_123_456_788_i64),
+        json!(u64::MAX),
+        json!(u64::MAX - 1),
+        json!(i64::MIN),
+        json!(i64::MIN + 1),
+        json!(9_007_199_254_740_992_i64),
+        json!(9_007_199_254_740_993_i64),
+        json!(1.5),
+        json!(1),
+    ];
+    for (id, number) in (1..).zip(&numbers) {
+        thread(storage, id, json!({"v": number, "l": [number]}), |thread| {
+            thread.values = Some([("v".into(), Shared::from(number.clone()))].into_iter().collect());
+        });
+    }
+    for (id, number) in (1..).zip(&numbers) {
+        assert_eq!(found(storage, about(json!({"v": number}))), [id], "{number}");
+        assert_eq!(found(storage, about(json!({"l": [number]}))), [id], "{number}");
+        let values = Map::from_iter([("v".to_owned(), number.clone())]);
+        assert_eq!(found(storage, ThreadFilter { values, ..ThreadFilter::default() }), [id], "{number}");
+    }
+    assert_eq!(found(storage, about(json!({"v": 1.0}))), [10]);
+    assert_eq!(found(storage, about(json!({"v": 9_007_199_254_740_992.0}))), [7]);
+    assert_eq!(found(storage, about(json!({"v": 18_446_744_073_709_551_616.0}))), [0; 0]);
+    assert_eq!(found(storage, about(json!({"v": -9_223_372_036_854_775_808.0}))), [5]);
+}
+
+fn threads_are_sorted_and_paged(storage: &mut dyn Storage) {
     let statuses = [ThreadStatus::Idle, ThreadStatus::Error, ThreadStatus::Busy, ThreadStatus::Error];
     for (id, status) in [3, 1, 4, 2].into_iter().zip(statuses) {
         thread(storage, id, json!({"all": true}), |thread| {
@@ -133,7 +167,7 @@ pub(super) fn threads_are_sorted_and_paged(storage: &mut dyn Storage) {
 }
 
 /// Quotes, NULs and what looks like a path or a statement: each finds its own row and no other.
-pub(super) fn what_clients_say_is_data(storage: &mut dyn Storage) {
+fn what_clients_say_is_data(storage: &mut dyn Storage) {
     let corpus = [
         "",
         "'",
