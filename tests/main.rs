@@ -4,6 +4,7 @@
 
 mod assistants;
 mod commands;
+mod deep;
 mod durable;
 mod golden;
 mod http;

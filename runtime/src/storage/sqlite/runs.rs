@@ -215,9 +215,9 @@ pub(super) fn delete(db: &Connection, thread: i64, run_id: Uuid) -> Result<()> {
 fn read(db: &Connection, row: &Row<'_>, thread_id: Uuid) -> Result<Run> {
     let (status, multitask): (String, String) = (row.get(1)?, row.get(5)?);
     let asked: String = row.get(9)?;
-    let asked: Asked = serde_json::from_str(&asked)?;
+    let asked: Asked = json::read(&asked)?;
     let run_id = Uuid::from_bytes(row.get(0)?);
-    let mut told: Told = serde_json::from_str(&shared::text(db, row.get(8)?, Some(run_id))?)?;
+    let mut told: Told = json::read(&shared::text(db, row.get(8)?, Some(run_id))?)?;
     Ok(Run {
         run_id,
         thread_id,

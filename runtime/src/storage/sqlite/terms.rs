@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::error::Result;
+use super::json;
 
 /// A hash that nobody makes on purpose twice.
 pub(super) type Term = [u8; 16];
@@ -47,7 +48,7 @@ pub(super) fn put(
     before: Option<&str>,
     now: &Map<String, Value>,
 ) -> Result<()> {
-    let before = before.map(serde_json::from_str::<Map<String, Value>>).transpose()?;
+    let before = before.map(json::read::<Map<String, Value>>).transpose()?;
     let (before, now) = (before.as_ref().map(terms).unwrap_or_default(), terms(now));
     let mut delete = db.prepare_cached("DELETE FROM terms WHERE term = ?1 AND thread = ?2")?;
     for term in before.difference(&now) {
@@ -74,7 +75,7 @@ pub(super) fn fill(db: &Connection) -> Result<()> {
     let mut rows = find.query([])?;
     while let Some(row) = rows.next()? {
         let metadata = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-        put(db, row.get(0)?, None, &serde_json::from_str(metadata)?)?;
+        put(db, row.get(0)?, None, &json::read(metadata)?)?;
     }
     Ok(())
 }
