@@ -2,6 +2,34 @@
 
 use serde_json::{Map, Number, Value};
 
+use crate::error::Error;
+
+/// How many values a filter may have, those that hold others counted too. Each is compared with every value of a
+/// document at most: so much work is bounded.
+pub const FILTER_VALUES: usize = 256;
+
+/// Refuses a filter that would take long to compare with documents.
+pub fn check_filter(filter: &Map<String, Value>) -> Result<(), Error> {
+    let mut left = FILTER_VALUES;
+    if filter.values().all(|value| spend(&mut left, value)) {
+        return Ok(());
+    }
+    Err(Error::invalid(format!(
+        "a filter may have {FILTER_VALUES} values, those in lists and objects counted too"
+    )))
+}
+
+/// Whether `value` and all that it holds are within what is left, which they use up.
+fn spend(left: &mut usize, value: &Value) -> bool {
+    let Some(rest) = left.checked_sub(1) else { return false };
+    *left = rest;
+    match value {
+        Value::Array(items) => items.iter().all(|item| spend(left, item)),
+        Value::Object(object) => object.values().all(|value| spend(left, value)),
+        _ => true,
+    }
+}
+
 /// Whether a document has everything that `filter` has: objects key by key, lists item by item in any
 /// order, and anything else if it is equal. Numbers are equal if they are the same number.
 pub fn contains(document: &Value, filter: &Value) -> bool {
@@ -43,6 +71,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn filters_have_an_end() {
+        let check = |filter: Value, fits: bool| {
+            let Value::Object(filter) = filter else { panic!("{filter} is no object") };
+            assert_eq!(check_filter(&filter).is_ok(), fits);
+        };
+        let numbers = |count: usize| Value::from((0..count).collect::<Vec<_>>());
+        check(json!({}), true);
+        check(json!({"a": numbers(FILTER_VALUES - 1)}), true);
+        check(json!({"a": numbers(FILTER_VALUES)}), false);
+        check(json!({"a": numbers(100), "b": {"c": numbers(153)}}), true);
+        check(json!({"a": numbers(100), "b": {"c": numbers(154)}}), false);
+    }
 
     #[test]
     fn what_contains_what() {
