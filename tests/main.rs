@@ -5,6 +5,7 @@
 mod assistants;
 mod commands;
 mod crons;
+mod deep;
 mod durable;
 mod golden;
 mod http;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use ureq::Body;
 use ureq::http::{Request, Response};
 
-use crate::http::{agent, post, read, text};
+use crate::http::{agent, detail, post, read, text};
 use crate::server::Server;
 
 fn send(server: &Server, method: &str, path: &str, body: String) -> Response<Body> {
@@ -141,4 +141,18 @@ fn an_answer_is_not_longer_than_it_was_asked_for() {
     assert_eq!(found(&server, &json!({"refresh_ttl": null})).iter().collect::<Vec<_>>(), newest[..10]);
     assert_eq!(found(&server, &json!({"limit": 100, "refresh_ttl": true})).len(), 12);
     assert_eq!(text(post(&server, "/store/items/search", &json!({"limit": 0}))), r#"{"items":[]}"#);
+}
+
+#[test]
+fn an_empty_key_is_a_key() {
+    let server = Server::start();
+    let item = json!({"namespace": ["a"], "key": "", "value": {"n": 1}});
+    assert_eq!(put(&server, &item), 204);
+    assert_eq!(get(&server, "a", "")["value"], json!({"n": 1}));
+    assert_eq!(get(&server, "b", ""), Value::Null);
+    assert_eq!(found(&server, &json!({"namespace_prefix": ["a"]})), [""]);
+    let none = send(&server, "GET", "/store/items?namespace=a", String::new());
+    assert_eq!(detail(none, 400), "Key is required");
+    assert_eq!(delete(&server, &["a"], ""), 204);
+    assert_eq!(get(&server, "a", ""), Value::Null);
 }

@@ -312,3 +312,27 @@ fn a_reader_that_leaves_takes_the_run_with_it_if_it_said_so() {
     read(get(&server, &format!("{run}/join")));
     assert_eq!(read(get(&server, &run))["status"], "interrupted");
 }
+
+#[test]
+fn a_filter_has_an_end() {
+    let server = Server::start();
+    let thread = thread(&server);
+    let lists = |count: usize| (0..count).map(|n| json!([n])).collect::<Vec<_>>();
+    let assistant = "fe096781-5601-53d2-b2f6-0d3403f7e9ca";
+    for path in [
+        "/threads/search",
+        "/threads/count",
+        "/assistants/search",
+        "/assistants/count",
+        &format!("/assistants/{assistant}/versions"),
+        &format!("{thread}/history"),
+    ] {
+        let told = detail(post(&server, path, &json!({"metadata": {"a": lists(128)}})), 422);
+        assert!(told.contains("256 values"), "{path}: {told}");
+        let answer = post(&server, path, &json!({"metadata": {"a": lists(127)}}));
+        // No version says that, which is 404.
+        let expected = if path.ends_with("versions") { 404 } else { 200 };
+        assert_eq!(answer.status(), expected, "{path}");
+    }
+    detail(post(&server, "/threads/search", &json!({"values": {"a": lists(128)}})), 422);
+}

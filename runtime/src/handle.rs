@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::actors::{AssistantsActor, CronsActor, ReaderPool, StorageActor, SupervisorActor, ThreadActor};
 use crate::configuration;
+use crate::containment::check_filter;
 use crate::environment::Environment;
 use crate::error::Error;
 use crate::messages::{
@@ -88,8 +89,10 @@ impl Handle {
 
     /// Former states of a thread, newest first, each as it was when its superstep began.
     ///
-    /// Fails as [`state`](Self::state) does.
+    /// Fails as [`state`](Self::state) does, and with [`Error::Invalid`] when the filter has too much
+    /// ([`FILTER_VALUES`](crate::FILTER_VALUES)).
     pub async fn history(&self, request: ReadHistory) -> Result<Vec<ThreadState>, Error> {
+        check_filter(&request.metadata)?;
         match self.reader(request.thread_id).await? {
             Some((reader, graph)) => self.on_pool(reader.history(graph, request)).await,
             None => Ok(Vec::new()),

@@ -116,7 +116,7 @@ pub use assistants::{
 };
 pub use builder::Builder;
 pub use clock::{Clock, SystemClock};
-pub use containment::{contains, contains_all};
+pub use containment::{FILTER_VALUES, check_filter, contains, contains_all};
 pub use crons::{CreateCron, Cron, CronFilter, CronPage, CronTerms, SearchCrons, SortCrons};
 pub use error::{Error, StartError};
 pub use handle::Handle;

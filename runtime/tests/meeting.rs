@@ -45,6 +45,22 @@ async fn ask_again(_: Work, ctx: NodeContext) -> Result<Update<Work>, NodeError>
     Ok(Work::update().done([format!("again {answer}")]))
 }
 
+/// As [`ANSWERED`], for those who are asked side by side.
+static BESIDE: Semaphore = Semaphore::const_new(0);
+
+async fn ask_twice(_: Work, ctx: NodeContext) -> Result<Update<Work>, NodeError> {
+    let first: String = ctx.interrupt("a1")?;
+    let _all_answered = BESIDE.acquire().await;
+    let second: String = ctx.interrupt("a2")?;
+    Ok(Work::update().done([format!("a {first} {second}")]))
+}
+
+async fn ask_once(_: Work, ctx: NodeContext) -> Result<Update<Work>, NodeError> {
+    let answer: String = ctx.interrupt("b1")?;
+    let _all_answered = BESIDE.acquire().await;
+    Ok(Work::update().done([format!("b {answer}")]))
+}
+
 fn runtime(options: Options) -> Runtime {
     let quick = StateGraph::<Work>::new().node("note", note).edge(START, "note").compile().unwrap();
     let long = StateGraph::<Work>::new()
@@ -61,8 +77,15 @@ fn runtime(options: Options) -> Runtime {
         .edge("ask", "ask_again")
         .compile()
         .unwrap();
+    let beside = StateGraph::<Work>::new()
+        .node("ask_once", ask_once)
+        .node("ask_twice", ask_twice)
+        .edge(START, "ask_once")
+        .edge(START, "ask_twice")
+        .compile()
+        .unwrap();
     let builder = Runtime::builder().graph("quick", quick).graph("long", long).graph("asking", asking);
-    builder.options(options).start().unwrap()
+    builder.graph("beside", beside).options(options).start().unwrap()
 }
 
 async fn thread(handle: &Handle) -> Uuid {
@@ -233,5 +256,52 @@ async fn an_answer_is_for_the_question_that_was_open_when_it_came() {
     let (_, events) = handle.start_run(answer("no")).await.unwrap();
     assert_eq!(end(events).await, None);
     assert_eq!(said(&handle, thread_id).await, json!(["yes", "again no"]));
+    runtime.shutdown().await;
+}
+
+/// What the thread asks, as questions with their ids.
+async fn asked(handle: &Handle, thread_id: Uuid) -> Vec<(Value, String)> {
+    let thread = handle.thread(thread_id).await.unwrap();
+    let open = thread.interrupts.into_iter().flat_map(|(_, asked)| asked);
+    let mut open: Vec<_> = open.map(|asked| (asked.value.json().clone(), asked.id)).collect();
+    open.sort_by_key(|(question, _)| question.to_string());
+    open
+}
+
+#[tokio::test]
+async fn an_answer_is_for_none_but_the_questions_that_were_open_when_it_came() {
+    let runtime = runtime(Options::default());
+    let handle = runtime.handle();
+    let unknown = Some("UnknownInterruptError");
+    // What an answer says that comes late, how its run ends, and what is still asked then.
+    type Late = fn(&str, &str) -> Value;
+    let cases: [(Late, Late, Option<&str>, &[&str], Value); 5] = [
+        (|a, b| json!({a: "A", b: "B"}), |a, _| json!({a: "LATE"}), unknown, &["a2"], json!(["b B"])),
+        (|a, b| json!({a: "A", b: "B"}), |_, _| json!("STALE"), unknown, &["a2"], json!(["b B"])),
+        (|a, _| json!({a: "A"}), |_, _| json!("WHICH"), Some("RuntimeError"), &["a2", "b1"], json!([])),
+        (|_, b| json!({b: "B"}), |_, _| json!("A"), None, &["a2"], json!(["b B"])),
+        (|a, _| json!({a: "A"}), |_, b| json!({b: "B"}), None, &["a2"], json!(["b B"])),
+    ];
+    for (first, late, class, left, done) in cases {
+        let thread_id = thread(&handle).await;
+        let (_, events) = handle.start_run(request(thread_id, "beside", "x")).await.unwrap();
+        end(events).await;
+        let open = asked(&handle, thread_id).await;
+        let [(_, a), (_, b)] = &open[..] else { panic!("{open:?}") };
+        let answer = |resume: Value| StartRun {
+            input: None,
+            command: Some(json!({"resume": resume})),
+            ..request(thread_id, "beside", "")
+        };
+        let (one, two) =
+            tokio::join!(handle.start_run(answer(first(a, b))), handle.start_run(answer(late(a, b))));
+        BESIDE.add_permits(2);
+        assert_eq!(end(one.unwrap().1).await, None);
+        assert_eq!(end(two.unwrap().1).await.as_deref(), class, "{left:?}");
+        let open = asked(&handle, thread_id).await;
+        assert_eq!(open.iter().map(|(question, _)| question).collect::<Vec<_>>(), left);
+        assert_eq!(said(&handle, thread_id).await, done);
+        BESIDE.forget_permits(2);
+    }
     runtime.shutdown().await;
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use crate::value::{Key, Shared};
 
@@ -16,6 +16,14 @@ pub const END: &str = "__end__";
 
 /// The target that addresses the graph around the one that is running.
 pub(crate) const PARENT: &str = "__parent__";
+
+/// The answers in what a command resumes with, by the questions that they are for; `None` for one answer that names
+/// no question.
+pub fn answers_by_id(resume: &Value) -> Option<&Map<String, Value>> {
+    let is_id =
+        |key: &String| key.len() == 32 && key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    resume.as_object().filter(|map| map.keys().all(is_id))
+}
 
 /// One execution of a node with an input of its own, independent of the state (LangGraph's `Send`).
 ///

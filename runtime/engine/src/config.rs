@@ -86,9 +86,9 @@ pub struct RunConfig {
     pub resumed_from_outside: Option<Arc<Map<String, Value>>>,
     /// Refuse a resume that names a question which is not open, instead of asking again.
     pub strict_resume: bool,
-    /// The question that an answer is for which names none: if another is open by then, the run fails. `None` for
-    /// whichever is open.
-    pub answers: Option<Key>,
+    /// The questions that were open when the resume came: it is for them and for none that is asked later. If those
+    /// that it is for are not open any more, the run fails. Empty for whichever are open.
+    pub answers: Arc<[String]>,
     /// Values by which callers configure nodes, as nodes and checkpoint events see them.
     pub configurable: Arc<Map<String, Value>>,
     /// The run's context: immutable, not part of the state.
@@ -121,7 +121,7 @@ impl RunConfig {
             retry: false,
             resumed_from_outside: None,
             strict_resume: false,
-            answers: None,
+            answers: Arc::default(),
             configurable: Arc::default(),
             context: Shared::null(),
             metadata: Arc::default(),

@@ -138,6 +138,12 @@ pub enum StorageError {
         /// The epoch that was refused.
         epoch: u64,
     },
+    /// It was not stored, and never will be: storage does not take what it says.
+    #[error("{message}")]
+    Refused {
+        /// Why.
+        message: String,
+    },
     /// It was not stored.
     #[error("{message}")]
     Failed {
@@ -152,6 +158,7 @@ impl StorageError {
         match self {
             Self::Unknown { .. } => "STORAGE_UNKNOWN",
             Self::Fenced { .. } => "STORAGE_FENCED",
+            Self::Refused { .. } => "STORAGE_REFUSED",
             Self::Failed { .. } => "STORAGE_FAILED",
         }
     }
@@ -159,6 +166,10 @@ impl StorageError {
 
 impl From<StorageError> for crate::error::RunError {
     fn from(error: StorageError) -> Self {
-        Self::Storage { message: error.to_string() }
+        match error {
+            // What it says is for whoever made the value.
+            StorageError::Refused { message } => Self::value_error(message),
+            error => Self::Storage { message: error.to_string() },
+        }
     }
 }

@@ -32,7 +32,7 @@ mod value;
 
 pub use eddyline_engine_macros::{state, view};
 
-pub use command::{AnyCommand, END, Goto, Interrupt, Overwrite, START, SendTo};
+pub use command::{AnyCommand, END, Goto, Interrupt, Overwrite, START, SendTo, answers_by_id};
 pub use config::RunConfig;
 pub use driver::{Finished, RunInput, drive};
 pub use error::{NodeError, Result, RunError};

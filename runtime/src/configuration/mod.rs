@@ -117,7 +117,7 @@ pub(crate) fn derive(
         resumable: request.resumable,
         durability: request.durability,
         strict_resume: request.strict_resume,
-        answers: None,
+        answers: Arc::default(),
     };
     (kwargs, metadata)
 }
@@ -142,7 +142,7 @@ pub(crate) fn run_config(run: &Run) -> RunConfig {
         retry: attempt > 1,
         resumed_from_outside: resumed_from_outside(&configurable),
         strict_resume: kwargs.strict_resume,
-        answers: kwargs.answers.as_deref().map(Key::from),
+        answers: kwargs.answers.clone(),
         context: Value::Object(kwargs.context.clone()).into(),
         stored_metadata: Arc::new(stored_metadata(&configurable, &metadata)),
         configurable: Arc::new(configurable),

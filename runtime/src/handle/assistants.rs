@@ -12,6 +12,7 @@ use crate::assistants::{
     Assistant, AssistantVersion, CreateAssistant, DeleteAssistant, ListVersions, UpdateAssistant,
 };
 use crate::configuration;
+use crate::containment::check_filter;
 use crate::error::Error;
 use crate::messages::{ForgetAssistant, MakeAssistant, Reply, RestoreVersion, ReviseAssistant};
 use crate::runs::{CancelAction, CancelRuns, WhichRuns};
@@ -83,8 +84,10 @@ impl Handle {
         self.order_assistants(|reply| RestoreVersion { version, reply }).await
     }
 
-    /// The versions of an assistant, newest first. Fails with [`Error::AssistantNotFound`].
+    /// The versions of an assistant, newest first. Fails with [`Error::AssistantNotFound`], and with
+    /// [`Error::Invalid`] when the filter has too much ([`FILTER_VALUES`](crate::FILTER_VALUES)).
     pub async fn assistant_versions(&self, request: ListVersions) -> Result<Vec<AssistantVersion>, Error> {
+        check_filter(&request.metadata)?;
         self.0.environment.registry.served(request.assistant_id)?;
         self.read(move |storage| storage.assistant_versions(&request)).await
     }

@@ -16,13 +16,16 @@ use crate::threads::{
 const SWEPT: usize = 256;
 
 impl Handle {
-    /// A page of the threads that a filter means, as they are stored.
+    /// A page of the threads that a filter means, as they are stored. Fails with [`Error::Invalid`] when the filter
+    /// has too much ([`FILTER_VALUES`](crate::FILTER_VALUES)).
     pub async fn search_threads(&self, request: SearchThreads) -> Result<ThreadPage, Error> {
+        request.filter.check()?;
         self.read(move |storage| storage.search_threads(&request)).await
     }
 
-    /// How many threads a filter means.
+    /// How many threads a filter means. Fails as [`search_threads`](Self::search_threads) does.
     pub async fn count_threads(&self, filter: ThreadFilter) -> Result<usize, Error> {
+        filter.check()?;
         self.read(move |storage| storage.count_threads(&filter)).await
     }
 

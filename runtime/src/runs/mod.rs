@@ -106,9 +106,9 @@ pub struct Kwargs {
     pub durability: Durability,
     /// Refuse a resume that names a question which is not open.
     pub strict_resume: bool,
-    /// The question that was open when the run was asked for: its answer, if it brings one that names none, is
-    /// for that question and for no other.
-    pub answers: Option<String>,
+    /// The questions that were open when the run was asked for, of those that it may answer: what it answers is for
+    /// them and for no others.
+    pub answers: Arc<[String]>,
 }
 
 /// How a run stands.

@@ -40,8 +40,10 @@ impl Lineages {
 
     /// Takes in what became of a transaction of this lineage.
     pub(crate) fn note(&mut self, lineage: Option<(Uuid, u64)>, answer: &Result<()>) {
-        if let (Some((thread_id, epoch)), Err(Error::Failed { .. } | Error::Unknown { .. })) =
-            (lineage, answer)
+        let lost =
+            matches!(answer, Err(Error::Failed { .. } | Error::Refused { .. } | Error::Unknown { .. }));
+        if let Some((thread_id, epoch)) = lineage
+            && lost
         {
             self.broken.insert(thread_id, epoch);
         }

@@ -8,7 +8,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{Thread, ThreadStatus};
-use crate::containment::{contains, contains_all};
+use crate::containment::{check_filter, contains, contains_all};
+use crate::error::Error;
 
 /// Which threads. One that says nothing means all of them; one that says much means those that fit all of it.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -25,6 +26,12 @@ pub struct ThreadFilter {
 }
 
 impl ThreadFilter {
+    /// Refuses one that takes long to compare with threads.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        check_filter(&self.metadata)?;
+        check_filter(&self.values)
+    }
+
     /// Whether a thread is among them.
     pub fn fits(&self, thread: &Thread) -> bool {
         self.ids.as_ref().is_none_or(|ids| ids.contains(&thread.thread_id))

@@ -83,6 +83,7 @@ impl ResponseError for Refusal {
 
 impl From<eddyline_runtime::Error> for Refusal {
     fn from(error: eddyline_runtime::Error) -> Self {
+        use eddyline_engine::StorageError;
         use eddyline_engine::store::StoreError;
         use eddyline_runtime::Error;
         let reason = match &error {
@@ -98,7 +99,12 @@ impl From<eddyline_runtime::Error> for Refusal {
             }
             Error::InvalidAssistant { .. }
             | Error::Invalid { .. }
-            | Error::Store(StoreError::Label { .. } | StoreError::NoIndex) => Reason::Unprocessable,
+            | Error::Storage(StorageError::Refused { .. })
+            | Error::Store(
+                StoreError::Label { .. }
+                | StoreError::NoIndex
+                | StoreError::Storage(StorageError::Refused { .. }),
+            ) => Reason::Unprocessable,
             Error::Contradiction { .. }
             | Error::NoGraph { .. }
             | Error::InvalidUpdate { .. }
@@ -110,11 +116,12 @@ impl From<eddyline_runtime::Error> for Refusal {
             | Error::Storage(_) => Reason::Unavailable,
             _ => Reason::Internal,
         };
-        if reason == Reason::Internal || matches!(error, Error::Storage(_)) {
+        let unavailable = reason == Reason::Unavailable && matches!(error, Error::Storage(_));
+        if reason == Reason::Internal || unavailable {
             // What is wrong inside is for the log; the client learns that something is.
             tracing::error!(code = error.code(), error = ?error, "a request failed");
         }
-        if let Error::Storage(_) = error {
+        if unavailable {
             let detail =
                 format!("{}: the server cannot store or read this now; its log says why", error.code());
             return Self::new(reason, detail);

@@ -30,7 +30,7 @@ pub(super) async fn search(served: Data<Served>, payload: Payload) -> Answer {
 /// `POST /assistants/count`.
 pub(super) async fn count(served: Data<Served>, payload: Payload) -> Answer {
     let (search, all) = searched(&served, payload).await?;
-    Ok(answer::json(&search.count(&all)))
+    Ok(answer::json(&search.count(&all)?))
 }
 
 /// `GET /assistants/{assistant_id}`: by its id, and not by that of its graph.

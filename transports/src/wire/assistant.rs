@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::sync::Arc;
 
-use eddyline_runtime::{Assistant, AssistantVersion, contains_all};
+use eddyline_runtime::{Assistant, AssistantVersion, check_filter, contains_all};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -108,8 +108,8 @@ impl AssistantSearch {
     }
 
     /// How many of `all` are found.
-    pub(crate) fn count(&self, all: &[Arc<Assistant>]) -> usize {
-        self.find(all).len()
+    pub(crate) fn count(&self, all: &[Arc<Assistant>]) -> Result<usize, Refusal> {
+        Ok(self.find(all)?.len())
     }
 
     /// The page of `all` that is asked for, and what of each assistant.
@@ -120,19 +120,20 @@ impl AssistantSearch {
         let page = Page::new(self.limit, self.offset)?;
         let select = Select::new(self.select.clone().unwrap_or_default(), &FIELDS)?;
         let (by, order) = (self.sort_by.unwrap_or(SortBy::CreatedAt), self.sort_order.unwrap_or_default());
-        let mut found = self.find(all);
+        let mut found = self.find(all)?;
         found.sort_by(|a, b| order.apply(by.compare(a, b)));
         Ok((page.of(found.into_iter().map(AssistantJson)), select))
     }
 
-    fn find<'a>(&self, all: &'a [Arc<Assistant>]) -> Vec<&'a Assistant> {
+    fn find<'a>(&self, all: &'a [Arc<Assistant>]) -> Result<Vec<&'a Assistant>, Refusal> {
+        self.metadata.as_ref().map_or(Ok(()), check_filter)?;
         let name = self.name.as_ref().map(|name| name.to_lowercase());
         let fits = |assistant: &&Assistant| {
             self.graph_id.as_ref().is_none_or(|graph_id| assistant.graph_id == *graph_id)
                 && name.as_ref().is_none_or(|name| assistant.name.to_lowercase().contains(name))
                 && self.metadata.as_ref().is_none_or(|filter| contains_all(&assistant.metadata, filter))
         };
-        all.iter().map(|assistant| &**assistant).filter(fits).collect()
+        Ok(all.iter().map(|assistant| &**assistant).filter(fits).collect())
     }
 }
 
@@ -165,7 +166,7 @@ mod tests {
         let search: AssistantSearch = parse(body.to_string().as_bytes())?;
         let (page, _) = search.page(&all)?;
         if body.get("limit").is_none() {
-            assert_eq!(search.count(&all), page.items.len());
+            assert_eq!(search.count(&all).unwrap(), page.items.len());
         }
         Ok(page.items.into_iter().map(|found| found.0.graph_id.clone()).collect())
     }

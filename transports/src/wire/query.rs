@@ -15,8 +15,13 @@ impl Query {
 
     /// The last value of `name`; an empty one is as good as none.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.text_or_empty(name).filter(|value| !value.is_empty())
+    }
+
+    /// The last value of `name`, an empty one too.
+    pub(crate) fn text_or_empty(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().rev().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.as_str()).filter(|value| !value.is_empty())
+        found.map(|(_, value)| value.as_str())
     }
 
     /// A list: `name` repeated, a JSON list of texts, or texts with commas between them. Clients send all

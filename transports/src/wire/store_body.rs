@@ -56,7 +56,8 @@ pub(crate) fn get_item(query: &Query) -> Result<GetItem, Refusal> {
     let namespace = query.text("namespace").unwrap_or_default();
     let labels =
         if namespace.is_empty() { Vec::new() } else { namespace.split('.').map(str::to_owned).collect() };
-    let key = query.text("key").ok_or_else(|| Refusal::new(Reason::BadRequest, "Key is required"))?;
+    let key =
+        query.text_or_empty("key").ok_or_else(|| Refusal::new(Reason::BadRequest, "Key is required"))?;
     let refresh_ttl = query.text("refresh_ttl").map(|_| query.flag("refresh_ttl"));
     Ok(GetItem { place: place(labels, key.to_owned())?, refresh_ttl })
 }
@@ -205,6 +206,7 @@ mod tests {
         let refresh =
             |text| get(&[("namespace", "a"), ("key", "k"), ("refresh_ttl", text)]).unwrap().refresh_ttl;
         assert_eq!((refresh("true"), refresh("False"), refresh("")), (Some(true), Some(false), None));
+        assert_eq!(get(&[("namespace", "a"), ("key", "")]).unwrap(), GetItem::new(&["a"], ""));
         assert!(get(&[("key", "k")]).unwrap().place.namespace.is_empty());
         assert_eq!(get(&[("namespace", "a")]).unwrap_err().reason, Reason::BadRequest);
         assert_eq!(get(&[("namespace", "a..b"), ("key", "k")]).unwrap_err().reason, Reason::Unprocessable);

@@ -9,7 +9,7 @@ use super::RunInput;
 use super::level::{Level, Verdict};
 use super::notes::interrupts_of;
 use crate::checkpoint::{Metadata, Outcome, PendingWrite, Saved, Source};
-use crate::command::{AnyCommand, Goto};
+use crate::command::{AnyCommand, Goto, answers_by_id};
 use crate::error::RunError;
 use crate::fact::{Body, TaskPath};
 use crate::graph::names::SENDS;
@@ -168,14 +168,13 @@ impl Level {
         let open = self.open_interrupts();
         // An attempt before this one may have answered some.
         let strict = self.config.strict_resume && self.ns.is_empty() && !superseded && !self.config.retry;
-        let map = answer.json().as_object().filter(|map| map.keys().all(|key| is_interrupt_id(key)));
-        let Some(map) = map else {
-            if let Some(asked) = self.config.answers.as_deref()
-                && !open.iter().any(|open| open == asked)
+        let mut gone = self.config.answers.iter().filter(|asked| !superseded && !open.contains(asked));
+        let Some(map) = answers_by_id(answer.json()) else {
+            if let Some(first) = gone.next()
+                && gone.count() + 1 == self.config.answers.len()
                 && !(self.config.retry && self.has_stored(answer))
-                && !superseded
             {
-                return Err(unknown_interrupt(asked));
+                return Err(unknown_interrupt(first));
             }
             if open.len() > 1 {
                 let class = if strict { "UnknownInterruptError" } else { "RuntimeError" };
@@ -192,6 +191,9 @@ impl Level {
             if let Some(unknown) = map.keys().filter(|id| !open.contains(id)).min() {
                 return Err(unknown_interrupt(unknown));
             }
+        }
+        if let Some(gone) = gone.filter(|id| !self.config.retry && map.contains_key(*id)).min() {
+            return Err(unknown_interrupt(gone));
         }
         self.resume_map = Some(Arc::new(map.clone()));
         Ok(None)
@@ -251,7 +253,8 @@ impl Level {
         let writes = if stored.is_empty() { command.clone() } else { stored };
         let answer = writes.iter().find(|(channel, _)| &**channel == reserved::RESUME);
         let answer = answer.map(|(_, value)| value.clone());
-        self.resume = Arc::new(ResumeOnce::new(answer, self.around.resume.clone()));
+        self.resume =
+            Arc::new(ResumeOnce::new(answer, self.config.answers.clone(), self.around.resume.clone()));
         if writes.iter().any(|(channel, _)| !reserved::is_reserved(channel)) {
             let before = self.cells.updated.clone();
             self.apply_input(&[], &writes)?;
@@ -325,8 +328,4 @@ const AMBIGUOUS: &str = "When there are multiple pending interrupts, you must sp
 
 fn unknown_interrupt(id: &str) -> RunError {
     RunError::UnknownInterrupt { message: format!("Unknown or already-consumed interrupt: {id}") }
-}
-
-fn is_interrupt_id(key: &str) -> bool {
-    key.len() == 32 && key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

@@ -177,7 +177,9 @@ impl Level {
             self.resume_map.as_ref().filter(|_| !self.pending.is_empty() || !self.ns.is_empty())
         {
             let id = |answered| crate::ids::interrupt_id(&task.info.ns, answered);
-            let answer = map.get(&id(answers.len())).or_else(|| map.get(&id(0)));
+            // An answer that came while the first question was open is for that one alone.
+            let first = || Some(id(0)).filter(|first| !self.config.answers.contains(first));
+            let answer = map.get(&id(answers.len())).or_else(|| map.get(&first()?));
             answers.extend(answer.cloned().map(Shared::from));
         }
         Scratch::answered(answers)

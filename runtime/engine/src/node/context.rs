@@ -207,8 +207,10 @@ impl NodeContext {
         let index = scratch.asked;
         scratch.asked += 1;
         if index >= scratch.answers.len() {
-            let Some(answer) = self.0.level.resume.take() else {
-                let id = interrupt_id(&self.0.info.ns, scratch.answers.len());
+            let id = interrupt_id(&self.0.info.ns, scratch.answers.len());
+            // Of what is not stored the tasks, and so their questions, are others each time.
+            let stored = self.0.level.keeps.then_some(&*id);
+            let Some(answer) = self.0.level.resume.take(stored) else {
                 return Err(NodeError::interrupted(vec![Interrupt { value, id, response_schema: schema }]));
             };
             scratch.answers.push(answer);

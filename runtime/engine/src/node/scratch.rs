@@ -66,16 +66,21 @@ impl Pulse {
 #[derive(Debug, Default)]
 pub(crate) struct ResumeOnce {
     own: Mutex<Option<Shared>>,
+    /// The questions that may have it; empty for all.
+    answers: Arc<[String]>,
     parent: Option<Arc<ResumeOnce>>,
 }
 
 impl ResumeOnce {
-    pub(crate) fn new(own: Option<Shared>, parent: Option<Arc<Self>>) -> Self {
-        Self { own: Mutex::new(own), parent }
+    pub(crate) fn new(own: Option<Shared>, answers: Arc<[String]>, parent: Option<Arc<Self>>) -> Self {
+        Self { own: Mutex::new(own), answers, parent }
     }
 
-    pub(crate) fn take(&self) -> Option<Shared> {
-        lock(&self.own).take().or_else(|| self.parent.as_ref()?.take())
+    /// The answer, if it is for the question of that id; a question whose id is another each time has `None`.
+    pub(crate) fn take(&self, id: Option<&str>) -> Option<Shared> {
+        let is_for = |id| self.answers.is_empty() || self.answers.iter().any(|answered| answered == id);
+        let own = if id.is_none_or(is_for) { lock(&self.own).take() } else { None };
+        own.or_else(|| self.parent.as_ref()?.take(id))
     }
 }
 

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix::{Addr, Context, Handler};
-use eddyline_engine::Graph;
 use eddyline_engine::ids::Timestamp;
+use eddyline_engine::{Graph, answers_by_id};
+use serde_json::Value;
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -21,6 +22,9 @@ use crate::standing::Standing;
 use crate::storage::Change;
 use crate::stream::{BATCHES, SubscriberId, Subscription};
 use crate::threads::{IfExists, Thread, ThreadStatus};
+
+/// How many open questions a run remembers that answers one of them without its id.
+const OPEN: usize = 1_000;
 
 impl Handler<MakeThread> for ThreadActor {
     type Result = ();
@@ -207,7 +211,7 @@ impl ThreadActor {
         let created_at = self.due(request.delay);
         let multitask_strategy = request.multitask_strategy;
         let ids = (self.thread_id, run_id);
-        let answers = self.question(&request);
+        let answers = self.questions(&request);
         let (mut kwargs, metadata) = configuration::derive(request, assistant, inherited, ids, temporary);
         kwargs.answers = answers;
         Run {
@@ -226,15 +230,20 @@ impl ThreadActor {
         }
     }
 
-    /// The question that a resume is for which names none: the one that is open, if there is just one.
-    fn question(&self, request: &StartRun) -> Option<String> {
+    /// The questions that are open, of those that a resume may answer: those that it names, or [`OPEN`] of all if it
+    /// names none.
+    fn questions(&self, request: &StartRun) -> Arc<[String]> {
+        let resume = request.command.as_ref().map_or(&Value::Null, |command| &command["resume"]);
         // What was open at an earlier checkpoint, that checkpoint knows.
         let is_here = request.checkpoint_id.is_none() && request.checkpoint.is_empty();
-        let resumes = is_here && request.command.as_ref().is_some_and(|command| !command["resume"].is_null());
-        let mut open = self.head.iter().flat_map(|thread| &thread.interrupts).flat_map(|(_, asked)| asked);
-        match (open.next(), open.next()) {
-            (Some(only), None) if resumes => Some(only.id.clone()),
-            _ => None,
+        if resume.is_null() || !is_here {
+            return Arc::default();
+        }
+        let open = self.head.iter().flat_map(|thread| &thread.interrupts).flat_map(|(_, asked)| asked);
+        let open = open.map(|asked| asked.id.clone());
+        match answers_by_id(resume) {
+            Some(named) => open.filter(|id| named.contains_key(id)).collect(),
+            None => open.take(OPEN).collect(),
         }
     }
 

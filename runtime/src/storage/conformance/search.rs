@@ -8,8 +8,8 @@ use uuid::Uuid;
 use super::{Change, Storage, Transaction};
 use crate::threads::{SearchThreads, SortThreads, Thread, ThreadFilter, ThreadStatus};
 
-pub(super) const RULES: [fn(&mut dyn Storage); 3] =
-    [threads_are_filtered, threads_are_sorted_and_paged, what_clients_say_is_data];
+pub(super) const RULES: [fn(&mut dyn Storage); 4] =
+    [threads_are_filtered, numbers_are_found_exactly, threads_are_sorted_and_paged, what_clients_say_is_data];
 
 /// Stores a thread; `change` says what it is like.
 fn thread(storage: &mut dyn Storage, id: u128, metadata: Value, change: impl FnOnce(&mut Thread)) {
@@ -99,6 +99,37 @@ fn threads_are_filtered(storage: &mut dyn Storage) {
     assert_eq!(found(storage, about(json!({"user": "b"}))), [1]);
     order(storage, 1, Change::DeleteThread);
     assert_eq!(found(storage, about(json!({}))), [3]);
+}
+
+/// Whole numbers are themselves, also those that no float is.
+fn numbers_are_found_exactly(storage: &mut dyn Storage) {
+    let numbers = [
+        json!(1_234_567_890_123_456_789_i64),
+        json!(1_234_567_890_123_456_788_i64),
+        json!(u64::MAX),
+        json!(u64::MAX - 1),
+        json!(i64::MIN),
+        json!(i64::MIN + 1),
+        json!(9_007_199_254_740_992_i64),
+        json!(9_007_199_254_740_993_i64),
+        json!(1.5),
+        json!(1),
+    ];
+    for (id, number) in (1..).zip(&numbers) {
+        thread(storage, id, json!({"v": number, "l": [number]}), |thread| {
+            thread.values = Some([("v".into(), Shared::from(number.clone()))].into_iter().collect());
+        });
+    }
+    for (id, number) in (1..).zip(&numbers) {
+        assert_eq!(found(storage, about(json!({"v": number}))), [id], "{number}");
+        assert_eq!(found(storage, about(json!({"l": [number]}))), [id], "{number}");
+        let values = Map::from_iter([("v".to_owned(), number.clone())]);
+        assert_eq!(found(storage, ThreadFilter { values, ..ThreadFilter::default() }), [id], "{number}");
+    }
+    assert_eq!(found(storage, about(json!({"v": 1.0}))), [10]);
+    assert_eq!(found(storage, about(json!({"v": 9_007_199_254_740_992.0}))), [7]);
+    assert_eq!(found(storage, about(json!({"v": 18_446_744_073_709_551_616.0}))), [0; 0]);
+    assert_eq!(found(storage, about(json!({"v": -9_223_372_036_854_775_808.0}))), [5]);
 }
 
 fn threads_are_sorted_and_paged(storage: &mut dyn Storage) {

@@ -128,5 +128,5 @@ fn read(row: &Row<'_>) -> Result<AssistantVersion> {
 
 fn object(row: &Row<'_>, column: usize) -> Result<Map<String, Value>> {
     let text: String = row.get(column)?;
-    Ok(serde_json::from_str(&text)?)
+    Ok(json::read(&text)?)
 }

@@ -258,6 +258,6 @@ impl Commits<'_> {
 impl NewRow {
     /// The column `added`.
     fn text(&self) -> Result<Option<String>> {
-        Ok(if self.added.is_empty() { None } else { Some(json::text_around(&self.added, 2)?) })
+        Ok(if self.added.is_empty() { None } else { Some(json::text(&self.added)?) })
     }
 }

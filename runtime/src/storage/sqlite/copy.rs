@@ -94,7 +94,7 @@ impl Copy<'_> {
             return Ok(Some(*copy));
         }
         let run = row.get::<_, Option<[u8; 16]>>(3)?.map(Uuid::from_bytes);
-        let mut extra: Map<String, Value> = serde_json::from_str(&shared::text(self.db, key, run)?)?;
+        let mut extra: Map<String, Value> = json::read(&shared::text(self.db, key, run)?)?;
         moved(&mut extra, self.source, self.target);
         let copy = shared::key(self.db, self.known, self.to, &json::text(&extra)?, run)?;
         self.shared.insert(key, copy);

@@ -149,7 +149,7 @@ fn says(row: &Row<'_>, column: usize, filter: &CronFilter) -> Result<bool> {
         return Ok(true);
     }
     let metadata: String = row.get(column)?;
-    Ok(contains_all(&serde_json::from_str(&metadata)?, &filter.metadata))
+    Ok(contains_all(&json::read(&metadata)?, &filter.metadata))
 }
 
 fn column_of(sort_by: SortCrons) -> &'static str {
@@ -182,8 +182,8 @@ fn read(row: &Row<'_>) -> Result<Cron> {
     let id = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<[u8; 16]>>(column)?.map(Uuid::from_bytes));
     let time = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.map(Timestamp));
     let (metadata, terms): (String, String) = (row.get(9)?, row.get(10)?);
-    let metadata = serde_json::from_str(&metadata)?;
-    let stored: Terms = serde_json::from_str(&terms)?;
+    let metadata = json::read(&metadata)?;
+    let stored: Terms = json::read(&terms)?;
     Ok(Cron {
         cron_id: Uuid::from_bytes(row.get(0)?),
         thread_id: id(1)?,

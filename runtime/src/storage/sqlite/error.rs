@@ -74,7 +74,7 @@ pub(super) enum Fault {
     Json(#[from] serde_json::Error),
     #[error("stored data does not read: {what}")]
     Corrupt { what: &'static str },
-    #[error("a value nests deeper than it could be read again")]
+    #[error("a value nests deeper than {} levels", super::json::DEPTH)]
     TooDeep,
     #[error("epoch {epoch} is over")]
     Fenced { epoch: u64 },
@@ -89,6 +89,7 @@ impl From<Fault> for Error {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Fenced { epoch } => Self::Fenced { epoch },
+            Fault::TooDeep => Self::Refused { message: fault.to_string() },
             other => Self::Failed { message: other.to_string() },
         }
     }

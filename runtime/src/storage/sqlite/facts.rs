@@ -8,15 +8,11 @@ use std::sync::Arc;
 use eddyline_engine::fact::Fact;
 use eddyline_engine::ids::Timestamp;
 use rusqlite::{Connection, OptionalExtension, params};
-use serde::Deserialize as _;
 use uuid::Uuid;
 
 use super::error::{Result, corrupt};
 use super::json;
 use crate::stream::Entry;
-
-/// How many levels a fact and its row have around the values in it.
-const LEVELS: usize = 16;
 
 /// How much all facts of a thread weigh.
 pub(super) const NEWEST: &str = "SELECT upto FROM facts WHERE thread = ?1 ORDER BY seq DESC LIMIT 1";
@@ -42,7 +38,7 @@ pub(super) fn append(db: &Connection, thread: i64, entries: &[Arc<Entry>], budge
     let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(()) };
     let before: Option<i64> = db.prepare_cached(NEWEST)?.query_row([thread], |row| row.get(0)).optional()?;
     let told: Vec<(u64, &Fact)> = entries.iter().map(|entry| (entry.seq - first.seq, &entry.fact)).collect();
-    let text = json::text_around(&told, LEVELS)?;
+    let text = json::text(&told)?;
     let weight: usize = entries.iter().map(|entry| entry.weight()).sum();
     let upto = before.unwrap_or_default() + number(weight);
     let sql = "INSERT INTO facts (thread, seq, run, made, upto, facts) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
@@ -83,18 +79,11 @@ pub(super) fn of(db: &Connection, thread: i64) -> Result<Vec<Arc<Entry>>> {
         let first = u64::try_from(row.get::<_, i64>(0)?).map_err(|_| corrupt("a number below zero"))?;
         let run_id = Uuid::from_bytes(row.get(1)?);
         let text = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
-        for (distance, fact) in read(text)? {
+        for (distance, fact) in json::read::<Vec<(u64, Fact)>>(text)? {
             entries.push(Arc::new(Entry::new(first.saturating_add(distance), run_id, fact)));
         }
     }
     Ok(entries)
-}
-
-/// It was not deeper than [`LEVELS`] more than others may be when it was written.
-fn read(text: &str) -> Result<Vec<(u64, Fact)>> {
-    let mut reader = serde_json::Deserializer::from_str(text);
-    reader.disable_recursion_limit();
-    Ok(Vec::deserialize(&mut reader)?)
 }
 
 /// Drops the facts of a run.

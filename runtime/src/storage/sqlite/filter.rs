@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::error::{Result, corrupt};
+use super::json;
 use super::keys::Keys;
 use super::names::Names;
 use super::terms::{self, Wanted};
@@ -163,7 +164,7 @@ impl<'a> Search<'a> {
         if !self.wanted.exact {
             let mut find = self.db.prepare_cached("SELECT metadata FROM threads WHERE key = ?1")?;
             let metadata: String = find.query_row([key], |row| row.get(0))?;
-            let metadata: Map<String, Value> = serde_json::from_str(&metadata)?;
+            let metadata: Map<String, Value> = json::read(&metadata)?;
             if !contains_all(&metadata, &self.filter.metadata) {
                 return Ok(false);
             }

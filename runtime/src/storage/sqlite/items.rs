@@ -122,7 +122,7 @@ pub(super) fn search(db: &Connection, find: &FindItems) -> Result<Vec<StoredItem
     {
         let change: i64 = row.get(0)?;
         if let Some(value) = value(db, change, find.at)?
-            && find.filter.matches(&serde_json::from_str(&value)?)
+            && find.filter.matches(&json::read(&value)?)
         {
             let score = if find.query.is_some() { find.score(&vectors(db, change)?) } else { None };
             found.push((score, change));
@@ -163,7 +163,7 @@ fn stored(row: &Row<'_>, score: Option<f64>) -> Result<StoredItem> {
     let item = Item {
         namespace: namespaces::decode(row.get_ref(0)?.as_blob().map_err(rusqlite::Error::from)?)?,
         key: row.get(1)?,
-        value: serde_json::from_str(&value)?,
+        value: json::read(&value)?,
         created_at: Timestamp(row.get(3)?),
         updated_at: Timestamp(row.get(4)?),
     };

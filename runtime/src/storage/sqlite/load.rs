@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::commits::Commits;
 use super::error::{Result, corrupt};
 use super::heads::{Head, Told};
+use super::json;
 use super::shared;
 use super::state::{Dictionary, State, source_of};
 use super::values::Reader;
@@ -115,7 +116,7 @@ impl Commits<'_> {
             updated: updated.transpose()?,
         };
         let metadata = Metadata {
-            extra: Arc::new(serde_json::from_str(&extra)?),
+            extra: Arc::new(json::read(&extra)?),
             source: source_of(row.get(3)?)?,
             step: row.get(4)?,
             parents: state.parents,

@@ -27,7 +27,32 @@ pub(super) struct Asked {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     command: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    answers: Option<String>,
+    answers: Option<Ids>,
+}
+
+/// Ids of questions: one was all that earlier versions knew.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Ids {
+    One(String),
+    Several(Arc<[String]>),
+}
+
+impl Ids {
+    fn of(ids: &Arc<[String]>) -> Option<Self> {
+        match &**ids {
+            [] => None,
+            [one] => Some(Self::One(one.clone())),
+            _ => Some(Self::Several(ids.clone())),
+        }
+    }
+
+    fn all(self) -> Arc<[String]> {
+        match self {
+            Self::One(id) => Arc::new([id]),
+            Self::Several(ids) => ids,
+        }
+    }
 }
 
 /// What runs of a thread have in common.
@@ -185,9 +210,9 @@ pub(super) fn delete(db: &Connection, thread: i64, run_id: Uuid) -> Result<()> {
 fn read(db: &Connection, row: &Row<'_>, thread_id: Uuid) -> Result<Run> {
     let (status, multitask): (String, String) = (row.get(1)?, row.get(5)?);
     let asked: String = row.get(9)?;
-    let asked: Asked = serde_json::from_str(&asked)?;
+    let asked: Asked = json::read(&asked)?;
     let run_id = Uuid::from_bytes(row.get(0)?);
-    let mut told: Told = serde_json::from_str(&shared::text(db, row.get(8)?, Some(run_id))?)?;
+    let mut told: Told = json::read(&shared::text(db, row.get(8)?, Some(run_id))?)?;
     Ok(Run {
         run_id,
         thread_id,
@@ -209,7 +234,7 @@ pub(super) fn asked(kwargs: &Kwargs) -> Asked {
     Asked {
         input: kwargs.input.iter().cloned().collect(),
         command: kwargs.command.iter().cloned().collect(),
-        answers: kwargs.answers.clone(),
+        answers: Ids::of(&kwargs.answers),
     }
 }
 
@@ -249,7 +274,7 @@ pub(super) fn kwargs_of(asked: Asked, told: Told) -> Result<Kwargs> {
     Ok(Kwargs {
         input: asked.input.into_iter().next(),
         command: asked.command.into_iter().next(),
-        answers: asked.answers,
+        answers: asked.answers.map(Ids::all).unwrap_or_default(),
         config: told.config,
         context: told.context,
         stream_modes: told.stream_modes.iter().map(mode).collect::<Result<_>>()?,
@@ -291,4 +316,24 @@ pub(super) fn strategy_of(word: &str) -> Result<MultitaskStrategy> {
         .into_iter()
         .find(|strategy| strategy.as_str() == word)
         .ok_or_else(|| corrupt("no known multitask strategy"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn questions_are_read_as_they_were_written() {
+        let check = |ids: &[&str], text: &str| {
+            let ids: Arc<[String]> = ids.iter().map(|id| (*id).to_owned()).collect();
+            let asked = Asked { answers: Ids::of(&ids), ..Asked::default() };
+            assert_eq!(serde_json::to_string(&asked).expect("is JSON"), text);
+            let read: Asked = serde_json::from_str(text).expect("reads");
+            assert_eq!(read.answers.map(Ids::all).unwrap_or_default(), ids);
+        };
+        check(&[], "{}");
+        // As earlier versions wrote it, which knew of no other.
+        check(&["a"], r#"{"answers":"a"}"#);
+        check(&["a", "b"], r#"{"answers":["a","b"]}"#);
+    }
 }

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::error::{Result, corrupt};
+use super::json;
 use super::names::Names;
 
 /// Versions by the number of a channel's name.
@@ -80,7 +81,7 @@ impl ToSql for State {
 impl FromSql for State {
     fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
         let ValueRef::Blob(bytes) = value else {
-            return serde_json::from_str(value.as_str()?).map_err(FromSqlError::other);
+            return json::read(value.as_str()?).map_err(FromSqlError::other);
         };
         let Packed(newest, versions, added, earlier, seen, updated, unknown, parents) =
             postcard::from_bytes(bytes).map_err(FromSqlError::other)?;

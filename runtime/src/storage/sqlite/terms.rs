@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::error::Result;
+use super::json;
 
 /// A hash that nobody makes on purpose twice.
 pub(super) type Term = [u8; 16];
@@ -29,11 +30,14 @@ pub(super) struct Wanted {
 /// How many terms of a filter are looked for.
 const LOOKED_FOR: usize = 8;
 
+/// From here on several whole numbers are one float: 2 to the 53rd.
+const SHARED: f64 = 9_007_199_254_740_992.0;
+
 /// What a document has to have so that it contains `filter`.
 pub(super) fn wanted(filter: &Map<String, Value>) -> Wanted {
     let mut walk = Walk { leaves_only: true, ..Walk::default() };
     walk.object(filter);
-    let exact = !walk.nested && walk.terms.len() <= LOOKED_FOR;
+    let exact = !walk.vague && walk.terms.len() <= LOOKED_FOR;
     Wanted { terms: walk.terms.into_iter().take(LOOKED_FOR).collect(), exact }
 }
 
@@ -44,7 +48,7 @@ pub(super) fn put(
     before: Option<&str>,
     now: &Map<String, Value>,
 ) -> Result<()> {
-    let before = before.map(serde_json::from_str::<Map<String, Value>>).transpose()?;
+    let before = before.map(json::read::<Map<String, Value>>).transpose()?;
     let (before, now) = (before.as_ref().map(terms).unwrap_or_default(), terms(now));
     let mut delete = db.prepare_cached("DELETE FROM terms WHERE term = ?1 AND thread = ?2")?;
     for term in before.difference(&now) {
@@ -71,7 +75,7 @@ pub(super) fn fill(db: &Connection) -> Result<()> {
     let mut rows = find.query([])?;
     while let Some(row) = rows.next()? {
         let metadata = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-        put(db, row.get(0)?, None, &serde_json::from_str(metadata)?)?;
+        put(db, row.get(0)?, None, &json::read(metadata)?)?;
     }
     Ok(())
 }
@@ -93,8 +97,9 @@ struct Walk {
     leaves_only: bool,
     /// How many lists stand around the place.
     lists: usize,
-    /// Set once a thing with parts was met in a list: which of the list's items has which part is not told.
-    nested: bool,
+    /// Set once something was met of which terms do not tell all: a thing with parts in a list, as which of the
+    /// list's items has which part is not told, or a number that shares its term with others.
+    vague: bool,
 }
 
 impl Walk {
@@ -127,6 +132,7 @@ impl Walk {
             Value::Number(number) => {
                 // As numbers compare: 1 is 1.0, and -0 is 0.
                 let number = number.as_f64().unwrap_or_default() + 0.0;
+                self.vague |= number.abs() >= SHARED;
                 self.term(b'#', &number.to_bits().to_le_bytes());
             }
             Value::String(text) => self.term(b'"', text.as_bytes()),
@@ -143,7 +149,7 @@ impl Walk {
 
     /// A thing that has parts, or could have.
     fn parts(&mut self, kind: u8, none: bool) {
-        self.nested |= self.lists > 0;
+        self.vague |= self.lists > 0;
         if none || !self.leaves_only {
             self.term(kind, &[]);
         }
@@ -181,6 +187,8 @@ mod tests {
             json!({"a": {}, "b": [[1], [2]]}),
             json!({"a.b": 1, "a\0b": "\0", "": ""}),
             json!({"a": -0.0, "b": "a.b"}),
+            json!({"a": i64::MAX, "b": u64::MAX}),
+            json!({"a": i64::MAX - 1, "b": 18_446_744_073_709_551_616.0}),
         ];
         let filters = documents.clone().into_iter().chain([
             json!({"a": 0}),
@@ -215,6 +223,8 @@ mod tests {
         check(json!({}), 0, true);
         check(json!({"a": {"b": 1, "c": [1, 2]}}), 3, true);
         check(json!({"a": [{"b": 1}]}), 1, false);
+        check(json!({"a": SHARED - 1.0}), 1, true);
+        check(json!({"a": -SHARED}), 1, false);
         let long: Map<_, _> = (0..9).map(|n| (n.to_string(), json!(n))).collect();
         check(Value::Object(long), 8, false);
     }

@@ -193,7 +193,7 @@ pub(super) fn at(db: &Connection, names: &mut Names, key: i64) -> Result<Option<
     let mut rows = find.query([key])?;
     let Some(row) = rows.next()? else { return Ok(None) };
     let rest: String = row.get(4)?;
-    let rest: Rest<Box<RawValue>> = serde_json::from_str(&rest)?;
+    let rest: Rest<Box<RawValue>> = json::read(&rest)?;
     let status: String = row.get(2)?;
     let metadata: String = row.get(3)?;
     let mut names = Dictionary { db, names };
@@ -202,7 +202,7 @@ pub(super) fn at(db: &Connection, names: &mut Names, key: i64) -> Result<Option<
         created_at: Timestamp(row.get(0)?),
         updated_at: Timestamp(row.get(1)?),
         state_updated_at: Timestamp(row.get(6)?),
-        metadata: serde_json::from_str(&metadata)?,
+        metadata: json::read(&metadata)?,
         status: status_of(&status)?,
         config: rest.config,
         values: rest.values.map(|places| read(&mut names, places)).transpose()?,
@@ -218,7 +218,7 @@ fn read(names: &mut Dictionary<'_>, places: Vec<(Key, Place<Box<RawValue>>)>) ->
     let read = |(name, place): (Key, Place<Box<RawValue>>)| {
         let value = match place {
             Place::Row(row, channel) => reader.value(row, channel)?.0,
-            Place::Value(text) => serde_json::from_str(text.get())?,
+            Place::Value(text) => json::read(text.get())?,
         };
         Ok((name, value))
     };
@@ -230,7 +230,7 @@ pub(super) fn pointed_at(db: &Connection, key: i64) -> Result<Vec<i64>> {
     let mut find = db.prepare_cached("SELECT rest FROM threads WHERE key = ?1 AND rest IS NOT NULL")?;
     let rest: Option<String> = find.query_row([key], |row| row.get(0)).optional()?;
     let Some(rest) = rest else { return Ok(Vec::new()) };
-    let rest: Rest<Box<RawValue>> = serde_json::from_str(&rest)?;
+    let rest: Rest<Box<RawValue>> = json::read(&rest)?;
     let places = rest.values.into_iter().flatten();
     let row = |(_, place)| if let Place::Row(row, _) = place { Some(row) } else { None };
     Ok(places.filter_map(row).collect())

@@ -202,10 +202,10 @@ impl<'a> Reader<'a> {
         let mut rows = find.query([row])?;
         let found = rows.next()?.ok_or_else(|| corrupt("a version is missing"))?;
         let text = found.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?;
-        let added: Vec<AddedText<'_>> = serde_json::from_str(text)?;
+        let added: Vec<AddedText<'_>> = json::read(text)?;
         let mine = added.into_iter().find(|added| added.channel == channel);
         let mine = mine.ok_or_else(|| corrupt("a version is missing"))?;
-        let value = serde_json::from_str(mine.value.get())?;
+        let value = json::read(mine.value.get())?;
         Ok(Piece { base: mine.base, kept: mine.kept, bytes: mine.value.get().len(), value })
     }
 }
@@ -219,22 +219,22 @@ fn elements(value: Value) -> Result<Vec<Value>> {
 
 /// The column `added` of a copy; `copy_of` says where the copies of rows are.
 pub(super) fn moved(added: &str, copy_of: impl Fn(i64) -> Result<i64>) -> Result<String> {
-    let added: Vec<AddedText<'_>> = serde_json::from_str(added)?;
+    let added: Vec<AddedText<'_>> = json::read(added)?;
     let moved = added.into_iter().map(|AddedText { channel, base, kept, value }| {
         let kept = base.map(|_| kept);
         Ok(Added { channel, base: base.map(&copy_of).transpose()?, kept, value: value.to_owned() })
     });
-    json::text_around(&moved.collect::<Result<Vec<_>>>()?, 2)
+    json::text(&moved.collect::<Result<Vec<_>>>()?)
 }
 
 /// The channels that a row adds values of, and how long these are.
 pub(super) fn sizes(added: &str) -> Result<Vec<(i64, usize)>> {
-    let added: Vec<AddedText<'_>> = serde_json::from_str(added)?;
+    let added: Vec<AddedText<'_>> = json::read(added)?;
     Ok(added.into_iter().map(|added| (added.channel, added.value.get().len())).collect())
 }
 
 /// The channels and rows on which the values of a row are based.
 pub(super) fn bases(added: &str) -> std::result::Result<Vec<(i64, i64)>, Fault> {
-    let added: Vec<AddedText<'_>> = serde_json::from_str(added)?;
+    let added: Vec<AddedText<'_>> = json::read(added)?;
     Ok(added.into_iter().filter_map(|added| Some((added.channel, added.base?))).collect())
 }

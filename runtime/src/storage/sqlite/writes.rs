@@ -60,7 +60,7 @@ pub(super) fn encode(db: &Connection, names: &mut Names, writes: &[PendingWrite]
             }
         }
     }
-    json::text_around(&tasks, 4)
+    json::text(&tasks)
 }
 
 /// The path of a task as it was written.
@@ -96,7 +96,7 @@ pub(super) fn hanging(db: &Connection, names: &mut Names, row: i64) -> Result<Ve
 
 /// How long the values are that a row's tasks wrote.
 pub(super) fn sizes(text: &str) -> Result<Vec<usize>> {
-    let tasks: Vec<TaskText<'_>> = serde_json::from_str(text)?;
+    let tasks: Vec<TaskText<'_>> = json::read(text)?;
     Ok(tasks.iter().flat_map(|task| &task.writes).map(|(_, _, value)| value.get().len()).collect())
 }
 
@@ -106,7 +106,7 @@ fn decode(
     text: &str,
     found: &mut BTreeMap<(Uuid, i32), PendingWrite>,
 ) -> Result<()> {
-    let tasks: Vec<TaskText<'_>> = serde_json::from_str(text)?;
+    let tasks: Vec<TaskText<'_>> = json::read(text)?;
     for text in tasks {
         let path = path(db, names, &text)?;
         let TaskText { id: task, writes, .. } = text;
@@ -115,7 +115,7 @@ fn decode(
                 continue;
             }
             let channel = names.name(db, channel)?;
-            let value = serde_json::from_str(value.get())?;
+            let value = json::read(value.get())?;
             let write = PendingWrite { task, index, channel, value, path: path.clone() };
             found.insert((task, index), write);
         }
