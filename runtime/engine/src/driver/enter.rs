@@ -14,7 +14,7 @@ use crate::error::RunError;
 use crate::fact::{Body, TaskPath};
 use crate::graph::names::SENDS;
 use crate::host::Which;
-use crate::ids::NULL_TASK;
+use crate::ids::{NULL_TASK, is_interrupt_id};
 use crate::node::ResumeOnce;
 use crate::pregel::{Cells, Planned, TaskWrites, WriteList, apply, reserved};
 use crate::value::{Key, Shared};
@@ -330,8 +330,4 @@ const AMBIGUOUS: &str = "When there are multiple pending interrupts, you must sp
 
 fn unknown_interrupt(id: &str) -> RunError {
     RunError::UnknownInterrupt { message: format!("Unknown or already-consumed interrupt: {id}") }
-}
-
-fn is_interrupt_id(key: &str) -> bool {
-    key.len() == 32 && key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }

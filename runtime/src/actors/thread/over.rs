@@ -107,17 +107,17 @@ impl ThreadActor {
             reply.send(Ok(()));
         }
         let last = current.over.and_then(|over| match over.end {
-            RunEnd::Done | RunEnd::Paused | RunEnd::Cancelled => Some(None),
-            RunEnd::Failed(failure) => Some(Some(failure)),
-            RunEnd::TimedOut => Some(Some(timed_out())),
+            RunEnd::Done | RunEnd::Paused => Some(self.run_ended(None, false)),
+            RunEnd::Cancelled => Some(self.run_ended(None, true)),
+            RunEnd::Failed(failure) => Some(self.run_ended(Some(failure), false)),
+            RunEnd::TimedOut => Some(self.run_ended(Some(timed_out()), false)),
             RunEnd::Drained | RunEnd::Died => None,
         });
-        let last = last.map(|failure| self.run_ended(failure));
         ctx.spawn(wrap_future(current.facts.end(last)));
     }
 
-    fn run_ended(&self, failure: Option<Failure>) -> Fact {
-        Fact { ns: "".into(), at: self.environment.now(), body: Body::RunEnded { failure } }
+    fn run_ended(&self, failure: Option<Failure>, cancelled: bool) -> Fact {
+        Fact { ns: "".into(), at: self.environment.now(), body: Body::RunEnded { failure, cancelled } }
     }
 
     /// What the run came to could not be stored. Listeners do not wait for ever, and hear of it; storage is asked
@@ -140,7 +140,7 @@ impl ThreadActor {
             _ => RunError::from(error.clone()).failure(),
         };
         let facts = current.facts.clone();
-        ctx.spawn(wrap_future(facts.end(Some(self.run_ended(Some(failure))))));
+        ctx.spawn(wrap_future(facts.end(Some(self.run_ended(Some(failure), false)))));
         if matches!(error, Error::Fenced { .. }) {
             return ctx.notify(WriteFailed { error });
         }

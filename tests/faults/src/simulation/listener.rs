@@ -68,7 +68,7 @@ fn hear(scene: &Scene, thread_id: Uuid, entry: &Entry) {
         world.happened(format!("told {} {} {text}", short(thread_id), entry.seq));
     }
     match &entry.fact.body {
-        Body::RunEnded { failure } => end(scene, thread_id, entry.run_id, failure.is_some()),
+        Body::RunEnded { failure, .. } => end(scene, thread_id, entry.run_id, failure.is_some()),
         Body::Checkpoint(checkpoint)
             if !checkpoint.loaded
                 && entry.fact.ns.is_empty()
@@ -110,8 +110,8 @@ fn end(scene: &Scene, thread_id: Uuid, run_id: Uuid, failed: bool) {
 
 fn tell(fact: &Fact) -> String {
     let body = match &fact.body {
-        Body::RunStarted { attempt } => format!("attempt {attempt} starts"),
-        Body::RunEnded { failure } => format!("ends {failure:?}"),
+        Body::RunStarted { attempt, .. } => format!("attempt {attempt} starts"),
+        Body::RunEnded { failure, .. } => format!("ends {failure:?}"),
         Body::Checkpoint(checkpoint) => format!("checkpoint {} {}", checkpoint.id, checkpoint.metadata.step),
         Body::TaskStarted(task) => format!("task {} starts", task.name),
         Body::TaskRestored(end) => format!("task {} is restored", end.task.name),
