@@ -19,7 +19,7 @@ use crate::configuration;
 
 pub(crate) use at_work::AtWork;
 pub use cancel::{CancelAction, CancelRun, CancelRuns, WhichRuns};
-pub use start::{IfNotExists, OnCompletion, StartRun};
+pub use start::{IfNotExists, OnCompletion, Questions, StartRun};
 pub use stream_mode::StreamMode;
 
 /// A run, as it stood when it was stored last.
