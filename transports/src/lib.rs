@@ -18,14 +18,19 @@
 
 mod error;
 mod http;
+mod lines;
+mod protocol;
 mod shutdown;
+mod stdio;
 mod wire;
 
 use eddyline_runtime::Handle;
 
 pub use error::Error;
 pub use http::{Http, HttpOptions};
+pub use lines::{Ended, LineOptions, OnEnd, converse};
 pub use shutdown::Shutdown;
+pub use stdio::Stdio;
 // For programs that compare with what clients read, such as the golden cases.
 #[doc(hidden)]
 pub use wire::{ThreadStateJson, UpdatedStateJson};

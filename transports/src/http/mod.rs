@@ -9,8 +9,10 @@ mod cors;
 mod event_stream;
 #[cfg(test)]
 mod event_stream_tests;
+mod inner;
 mod leaving;
 mod meta;
+mod protocol;
 mod request;
 mod routes;
 mod run;
@@ -23,6 +25,7 @@ mod thread_stream;
 mod threads;
 mod told;
 mod waiting;
+mod websocket;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -34,6 +37,7 @@ use actix_web::{App, HttpServer, web};
 use eddyline_runtime::Handle;
 use socket2::{Domain, Protocol, Socket, Type};
 
+pub(crate) use self::inner::Inner;
 use self::request::Served;
 use crate::{Error, Shutdown, Transport};
 
@@ -114,6 +118,7 @@ impl Transport for Http {
             stop: stop.clone(),
             max_body_bytes: options.max_body_bytes,
             grace: options.stop_grace,
+            origins: options.cors_origins.clone(),
         });
         let app = move || {
             let cors = cors::policy(&options.cors_origins);

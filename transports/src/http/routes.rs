@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, Route};
 use actix_web_lab::middleware::CatchPanic;
 
 use super::answer::{Answer, in_words};
-use super::{assistants, meta, run, runs, state, store, thread_stream, threads};
+use super::{assistants, meta, protocol, run, runs, state, store, thread_stream, threads, websocket};
 use crate::wire::Refusal;
 
 /// Paths are tried in this order, so those that clients use most stand first.
@@ -69,6 +69,11 @@ pub(super) fn configure(config: &mut ServiceConfig) {
             [get().to(threads::read), web::patch().to(threads::patch), web::delete().to(threads::delete)],
         ))
         .service(resource("/threads/{thread_id}/stream", [get().to(thread_stream::stream)]))
+        .service(resource("/threads/{thread_id}/commands", [web::post().to(protocol::command)]))
+        .service(resource(
+            "/threads/{thread_id}/stream/events",
+            [web::post().to(protocol::events), web::get().to(websocket::connect)],
+        ))
         .service(resource(
             "/threads/{thread_id}/state",
             [get().to(state::newest), web::post().to(state::update)],
