@@ -7,6 +7,7 @@ mod commands;
 mod durable;
 mod golden;
 mod http;
+mod protocol;
 mod recorded;
 mod runs;
 mod sdk;

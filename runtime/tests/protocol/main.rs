@@ -19,7 +19,7 @@ use uuid::Uuid;
 /// A thread with someone who listens to all of it.
 struct Thread {
     runtime: Runtime,
-    thread_id: Uuid,
+    id: Uuid,
     listener: Subscription,
     fold: Protocol,
 }
@@ -30,7 +30,7 @@ impl Thread {
         let handle = runtime.handle();
         let thread_id = handle.create_thread(CreateThread::default()).await.unwrap().thread_id;
         let listener = listen(&handle, thread_id).await;
-        Self { runtime, thread_id, listener, fold: Protocol::new() }
+        Self { runtime, id: thread_id, listener, fold: Protocol::new() }
     }
 
     fn handle(&self) -> Handle {
@@ -38,7 +38,7 @@ impl Thread {
     }
 
     async fn start(&self, request: StartRun) -> Run {
-        let request = StartRun { thread_id: Some(self.thread_id), ..request };
+        let request = StartRun { thread_id: Some(self.id), ..request };
         self.handle().start_run(request).await.unwrap().0
     }
 

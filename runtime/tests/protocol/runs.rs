@@ -109,7 +109,7 @@ async fn a_graph_of_two_nodes() {
     assert!(names[0].starts_with("synth:") && names[0].ends_with(":lc||running"), "{names:?}");
 
     // Whoever comes later is told the same.
-    thread.listener = listen(&thread.handle(), thread.thread_id).await;
+    thread.listener = listen(&thread.handle(), thread.id).await;
     thread.fold = eddyline_engine::project::protocol::Protocol::new();
     assert_eq!(thread.events().await, first);
     assert_eq!(thread.events().await, second);
@@ -246,7 +246,7 @@ async fn every_run_that_began_ends_once_however_it_is_stopped() {
         let run = thread.start(super::StartRun { input, ..request() }).await;
         let mut events = thread.events_until(|body| matches!(body, super::Body::TaskStarted(_))).await;
         let cancel = CancelRun {
-            thread_id: thread.thread_id,
+            thread_id: thread.id,
             run_id: run.run_id,
             action,
             reason: String::new(),

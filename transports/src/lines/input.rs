@@ -26,7 +26,7 @@ pub(super) fn lines(input: impl Read + Send + 'static, limit: usize) -> mpsc::Re
         while let Ok(Some(line)) = next(&mut input, limit) {
             let line = match line {
                 Line::Text(text) => Line::Text(trimmed(text, std::mem::take(&mut is_first))),
-                too_long => too_long,
+                Line::TooLong => Line::TooLong,
             };
             let is_empty = matches!(&line, Line::Text(text) if text.is_empty());
             if !is_empty && sender.blocking_send(line).is_err() {
@@ -64,7 +64,8 @@ fn next(input: &mut impl BufRead, limit: usize) -> std::io::Result<Option<Line>>
         };
         if buffer.is_empty() {
             let nothing = line.is_empty() && !is_too_long;
-            return Ok((!nothing).then(|| if is_too_long { Line::TooLong } else { Line::Text(line) }));
+            let last = if is_too_long { Line::TooLong } else { Line::Text(line) };
+            return Ok((!nothing).then_some(last));
         }
         let end = buffer.iter().position(|byte| *byte == b'\n');
         let part = &buffer[..end.unwrap_or(buffer.len())];

@@ -58,7 +58,8 @@ impl Session {
         Self { commands }
     }
 
-    /// Hands a command over. Fails when the session has ended, or has as many as it may.
+    /// Hands a command over, and back when that fails: when the session has ended, or has as many as it may.
+    #[allow(clippy::result_large_err, reason = "what is handed back is handed over again")]
     pub(crate) fn order(
         &self,
         id: Option<CommandId>,
@@ -237,17 +238,16 @@ impl Running {
         }
         let through = self.reader.as_ref().map_or(0, |reader| reader.through);
         self.reader = Some(Reader::open(&self.runtime, self.thread_id, through).await?);
-        let id: Arc<str> = match keep {
-            Some(id) => id.into(),
-            None => {
-                self.count += 1;
-                format!("{}-{}", self.name, self.count).into()
-            }
-        };
+        let id: Arc<str> = keep.map_or_else(|| self.next_id(), Into::into);
         self.subscribers.retain(|subscriber| subscriber.id != id);
         let window = window.map(|size| (size, VecDeque::new()));
         self.subscribers.push(Subscriber { id: Arc::clone(&id), filter, since: past.since(), window });
         Ok(subscribed(&id, past.replayed, past.last, gap))
+    }
+
+    fn next_id(&mut self) -> Arc<str> {
+        self.count += 1;
+        format!("{}-{}", self.name, self.count).into()
     }
 
     fn unsubscribe(&mut self, id: &str) -> Result<Document, Problem> {

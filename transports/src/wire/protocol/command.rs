@@ -71,7 +71,7 @@ impl Command {
     pub(super) fn read(method: &str, params: Map<String, Value>, style: Style) -> Result<Self, Problem> {
         Ok(match method {
             "run.start" => Self::Start(Box::new(runs::start(params)?)),
-            "input.respond" => Self::Respond(Box::new(runs::respond(params)?)),
+            "input.respond" => Self::Respond(Box::new(runs::respond(&params)?)),
             "subscription.subscribe" => Self::Subscribe(Subscribe::read(&params, method)?),
             "subscription.reconnect" => Self::Reconnect(Subscribe::read_again(&params)?),
             "subscription.unsubscribe" => match text(&params, "subscription_id") {

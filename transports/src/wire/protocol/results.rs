@@ -99,10 +99,8 @@ fn limits(max_line: usize, max_out_line: Option<usize>) -> Value {
 pub(crate) fn rest(status: u16, headers: impl Iterator<Item = (String, String)>, body: &Bytes) -> Document {
     let headers: Map<String, Value> = headers.map(|(name, value)| (name, value.into())).collect();
     let text = || String::from_utf8_lossy(body).into_owned().into();
-    let body = match body.is_empty() {
-        true => Value::Null,
-        false => serde_json::from_slice(body).unwrap_or_else(|_| text()),
-    };
+    let read = || serde_json::from_slice(body).unwrap_or_else(|_| text());
+    let body = if body.is_empty() { Value::Null } else { read() };
     Document(json!({"status": status, "headers": headers, "body": body}))
 }
 

@@ -121,32 +121,8 @@ fn check_tracer(tracer: Option<&Value>) -> Result<(), Problem> {
 }
 
 /// `input.respond`.
-pub(super) fn respond(params: Map<String, Value>) -> Result<Respond, Problem> {
-    let mut answers = Map::new();
-    match params.get("responses") {
-        Some(Value::Array(responses)) => {
-            for response in responses {
-                let Value::Object(response) = response else {
-                    return Err(Problem::invalid("input.respond responses entries must be objects."));
-                };
-                let Some(id) = text(response, "interrupt_id") else {
-                    return Err(Problem::invalid("input.respond responses entries require an interrupt_id."));
-                };
-                check_namespace(response)?;
-                answers.insert(id.to_owned(), response.get("response").cloned().unwrap_or_default());
-            }
-            if answers.is_empty() {
-                return Err(Problem::invalid("input.respond requires at least one response."));
-            }
-        }
-        _ => {
-            let Some(id) = text(&params, "interrupt_id") else {
-                return Err(Problem::invalid("input.respond requires an interrupt_id."));
-            };
-            check_namespace(&params)?;
-            answers.insert(id.to_owned(), params.get("response").cloned().unwrap_or_default());
-        }
-    }
+pub(super) fn respond(params: &Map<String, Value>) -> Result<Respond, Problem> {
+    let answers = answers(params)?;
     let ids = answers.keys().cloned().collect();
     let mut command = Map::from_iter([("resume".to_owned(), Value::Object(answers))]);
     if let Some(update) = params.get("update").filter(|update| !update.is_null()) {
@@ -161,9 +137,32 @@ pub(super) fn respond(params: Map<String, Value>) -> Result<Respond, Problem> {
         ("command".to_owned(), command.into()),
         ("strict_resume".to_owned(), params.get("strict_resume").cloned().unwrap_or_default()),
     ]);
-    let mut request = run(&params, more)?;
+    let mut request = run(params, more)?;
     request.questions = Questions::MustBeOpen(ids);
     Ok(Respond { request })
+}
+
+/// The answers by the ids of their questions: one, or a list of them.
+fn answers(params: &Map<String, Value>) -> Result<Map<String, Value>, Problem> {
+    let Some(Value::Array(responses)) = params.get("responses") else {
+        let missing = || Problem::invalid("input.respond requires an interrupt_id.");
+        return Ok(Map::from_iter([answer(params, missing)?]));
+    };
+    let one = |response: &Value| {
+        let objects = || Problem::invalid("input.respond responses entries must be objects.");
+        let missing = || Problem::invalid("input.respond responses entries require an interrupt_id.");
+        answer(response.as_object().ok_or_else(objects)?, missing)
+    };
+    if responses.is_empty() {
+        return Err(Problem::invalid("input.respond requires at least one response."));
+    }
+    responses.iter().map(one).collect()
+}
+
+fn answer(params: &Map<String, Value>, missing: impl Fn() -> Problem) -> Result<(String, Value), Problem> {
+    let id = text(params, "interrupt_id").ok_or_else(missing)?;
+    check_namespace(params)?;
+    Ok((id.to_owned(), params.get("response").cloned().unwrap_or_default()))
 }
 
 /// A place to go to that is given no input is the node's name.
@@ -193,12 +192,13 @@ mod tests {
     use super::*;
 
     fn object(value: Value) -> Map<String, Value> {
-        value.as_object().unwrap().clone()
+        let Value::Object(map) = value else { panic!("an object") };
+        map
     }
 
     #[track_caller]
-    fn refused(params: Value, read: impl Fn(Map<String, Value>) -> Option<Problem>, expected: &str) {
-        assert_eq!(read(object(params)), Some(Problem::invalid(expected)));
+    fn refused(params: &Value, read: impl Fn(Map<String, Value>) -> Option<Problem>, expected: &str) {
+        assert_eq!(read(object(params.clone())), Some(Problem::invalid(expected)));
     }
 
     #[test]
@@ -223,7 +223,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_a_start_is_said() {
-        let check = |params, expected| refused(params, |params| start(params).err(), expected);
+        let check = |params: Value, expected| refused(&params, |params| start(params).err(), expected);
         check(json!({}), "run.start requires an assistant_id.");
         check(json!({"assistant_id": ""}), "run.start requires an assistant_id.");
         let from =
@@ -240,7 +240,7 @@ mod tests {
 
     #[test]
     fn answers_are_one_or_many() {
-        let one = respond(object(json!({
+        let one = respond(&object(json!({
             "interrupt_id": "a", "response": "yes", "namespace": [], "update": {"k": 1},
             "goto": ["m", {"node": "n"}, {"node": "o", "input": 1}],
         })));
@@ -250,7 +250,7 @@ mod tests {
             json!({"resume": {"a": "yes"}, "update": {"k": 1}, "goto": ["m", "n", {"node": "o", "input": 1}]})
         );
         assert_eq!(request.questions, Questions::MustBeOpen(vec!["a".into()]));
-        let many = respond(object(json!({"responses": [
+        let many = respond(&object(json!({"responses": [
             {"interrupt_id": "a", "response": 0}, {"interrupt_id": "b", "response": 1, "namespace": ["x"]},
         ]})));
         let request = many.unwrap().into_request("g".into());
@@ -260,7 +260,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_with_an_answer_is_said() {
-        let check = |params, expected| refused(params, |params| respond(params).err(), expected);
+        let check = |params: Value, expected| refused(&params, |params| respond(&params).err(), expected);
         check(json!({}), "input.respond requires an interrupt_id.");
         check(json!({"responses": []}), "input.respond requires at least one response.");
         check(json!({"responses": [1]}), "input.respond responses entries must be objects.");

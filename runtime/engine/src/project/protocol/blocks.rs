@@ -46,17 +46,14 @@ impl Blocks {
                 Some(index) => Key::Index(index.clone()),
                 None => Key::Place(kind.clone(), place),
             };
-            let index = match self.0.iter().position(|block| block.key == key) {
-                Some(index) => index,
-                None => {
-                    let begin = skeleton(&kind, &slice);
-                    let index = self.0.len();
-                    out.push(json!({"event": "content-block-start", "index": index, "content": begin}));
-                    let whole = if growing(&kind).is_some() { begin } else { slice.clone() };
-                    self.0.push(Block { key, whole });
-                    index
-                }
-            };
+            let known = self.0.iter().position(|block| block.key == key);
+            let index = known.unwrap_or_else(|| {
+                let (index, begin) = (self.0.len(), skeleton(&kind, &slice));
+                out.push(json!({"event": "content-block-start", "index": index, "content": begin}));
+                let whole = if growing(&kind).is_some() { begin } else { slice.clone() };
+                self.0.push(Block { key, whole });
+                index
+            });
             if let Some(delta) = self.0[index].grow(&kind, &slice) {
                 out.push(json!({"event": "content-block-delta", "index": index, "delta": delta}));
             }

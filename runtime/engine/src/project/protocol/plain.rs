@@ -159,7 +159,10 @@ mod tests {
         let shown = json!({"type": "human", "content": "hi", "id": "h", "example": false});
         check(json!({"messages": [human]}), &json!({"messages": [shown]}));
         check(json!({"a": {"b": [[human]]}}), &json!({"a": {"b": [[shown]]}}));
-        check(json!({"last": human.clone()}), &json!({"last": human}));
+        check(
+            json!({"last": {"type": "human", "content": "x", "name": null}}),
+            &json!({"last": {"type": "human", "content": "x", "name": null}}),
+        );
         check(json!([{"type": "user", "content": "x"}]), &json!([{"type": "human", "content": "x"}]));
         check(json!([{"type": "thing", "content": null}]), &json!([{"type": "thing", "content": null}]));
     }
