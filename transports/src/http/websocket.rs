@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::answer::Answer;
 use super::request::{Served, query, thread_id};
-use crate::protocol::{Session, SessionOptions};
+use crate::protocol::Session;
 use crate::wire::protocol::{Answer as Reply, Ends, Outgoing, Problem, Request, Style, heartbeat};
 use crate::wire::{Reason, Refusal};
 
@@ -120,8 +120,7 @@ async fn serve(
     beats: Option<u64>,
 ) {
     let (out, told) = mpsc::channel(WAITING);
-    let options = SessionOptions { rests: false, stop: served.stop.clone() };
-    let session = Session::start(served.runtime.clone(), thread_id, out.clone(), options, None);
+    let session = Session::start(served.runtime.clone(), thread_id, out.clone(), served.stop.clone());
     let missed = Rc::new(Cell::new(0));
     let writer = Writer { socket: socket.clone(), missed: Rc::clone(&missed), last: 0 };
     tokio::select! {

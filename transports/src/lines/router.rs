@@ -17,7 +17,7 @@ use super::output::{self, Output};
 use super::{Ended, LineOptions, OnEnd, own};
 use crate::Shutdown;
 use crate::http::Inner;
-use crate::protocol::{Session, SessionOptions};
+use crate::protocol::Session;
 use crate::wire::id;
 use crate::wire::protocol::{
     Answer, Command, CommandId, Ends, Outgoing, Own, Problem, Request, Style, hello,
@@ -25,6 +25,9 @@ use crate::wire::protocol::{
 
 /// How many commands may be unanswered at once.
 const OPEN: usize = 1024;
+
+/// From how many threads on a connection lets go of those that it has nothing to do with any more.
+const SESSIONS: usize = 1024;
 
 /// How long commands that were taken in may take to be answered after the last.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
@@ -157,25 +160,21 @@ impl Router {
         self.open.fetch_add(usize::from(is_open), Ordering::Relaxed);
     }
 
-    /// Hands a command to the session of its thread, which is started if it rests.
+    /// Hands a command to the session of its thread, which is started if there is none.
     async fn order(&mut self, thread_id: Uuid, id: Option<CommandId>, command: Result<Command, Problem>) {
-        let order = match self.sessions.get(&thread_id) {
-            None => (id, command),
-            Some(session) => match session.order(id, command) {
-                Ok(()) => return,
-                Err(TrySendError::Full((id, _))) => {
-                    self.open.fetch_sub(usize::from(id.is_some()), Ordering::Relaxed);
-                    let problem = Problem::invalid("too many outstanding commands");
-                    return self.refuse(id, Some(&thread_id.to_string()), problem).await;
-                }
-                Err(TrySendError::Closed(order)) => order,
-            },
-        };
-        let options = SessionOptions { rests: true, stop: self.stop.clone() };
-        let session =
-            Session::start(self.runtime.clone(), thread_id, self.told.clone(), options, Some(order));
-        self.sessions.retain(|_, session| !session.is_over());
-        self.sessions.insert(thread_id, session);
+        let count = self.sessions.len();
+        // Seldom enough that looking at all of them costs nothing.
+        if count >= SESSIONS && count.is_power_of_two() {
+            self.sessions.retain(|_, session| !session.is_idle());
+        }
+        let Self { runtime, told, stop, .. } = self;
+        let start = || Session::start(runtime.clone(), thread_id, told.clone(), stop.clone());
+        let session = self.sessions.entry(thread_id).or_insert_with(start);
+        let Err(refused) = session.order(id, command) else { return };
+        let (TrySendError::Full((id, _)) | TrySendError::Closed((id, _))) = refused;
+        self.open.fetch_sub(usize::from(id.is_some()), Ordering::Relaxed);
+        let problem = Problem::invalid("too many outstanding commands");
+        self.refuse(id, Some(&thread_id.to_string()), problem).await;
     }
 
     /// Does what is asked of the connection, beside everything else.

@@ -9,4 +9,4 @@ mod reader;
 mod session;
 
 pub(crate) use commands::{perform, position};
-pub(crate) use session::{Session, SessionOptions, tell};
+pub(crate) use session::{Session, tell};

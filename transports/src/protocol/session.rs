@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use eddyline_runtime::Handle;
 use tokio::sync::mpsc;
@@ -19,16 +20,7 @@ use crate::wire::protocol::{
 const SUBSCRIPTIONS: usize = 256;
 
 /// How many commands of a thread may wait for those before them; more are refused.
-pub(crate) const COMMANDS: usize = 1024;
-
-/// What sessions are made with.
-#[derive(Clone, Debug)]
-pub(crate) struct SessionOptions {
-    /// The order to stop.
-    pub(crate) stop: Shutdown,
-    /// Whether a session that has nothing to do ends, so that another is made when there is.
-    pub(crate) rests: bool,
-}
+const COMMANDS: usize = 1024;
 
 /// A command, or what is wrong with one: answers come in the order of the commands.
 pub(crate) type Order = (Option<CommandId>, Result<Command, Problem>);
@@ -36,26 +28,30 @@ pub(crate) type Order = (Option<CommandId>, Result<Command, Problem>);
 /// A session that runs; dropping it ends it once its commands are carried out.
 pub(crate) struct Session {
     commands: mpsc::Sender<Order>,
+    ties: Arc<Ties>,
+}
+
+/// What a session is needed for.
+#[derive(Default)]
+struct Ties {
+    /// Commands that were handed over and are not carried out.
+    commands: AtomicUsize,
+    subscriptions: AtomicUsize,
 }
 
 impl Session {
-    /// Starts a session, with its first command if there is one already. Its answers and events go to `out`; when nobody reads there any more,
-    /// it ends.
+    /// Starts a session. Its answers and events go to `out`; when nobody reads there any more, it ends.
     pub(crate) fn start(
         runtime: Handle,
         thread_id: Uuid,
         out: mpsc::Sender<Outgoing>,
-        options: SessionOptions,
-        first: Option<Order>,
+        stop: Shutdown,
     ) -> Self {
         let (commands, orders) = mpsc::channel(COMMANDS);
-        if let Some(first) = first {
-            // There is room: it is the first.
-            let _ = commands.try_send(first);
-        }
-        let actor = Running::new(runtime, thread_id, out);
-        tokio::spawn(actor.run(orders, options));
-        Self { commands }
+        let running = Running::new(runtime, thread_id, out);
+        let ties = Arc::clone(&running.ties);
+        tokio::spawn(running.run(orders, stop));
+        Self { commands, ties }
     }
 
     /// Hands a command over, and back when that fails: when the session has ended, or has as many as it may.
@@ -65,12 +61,16 @@ impl Session {
         id: Option<CommandId>,
         command: Result<Command, Problem>,
     ) -> Result<(), mpsc::error::TrySendError<Order>> {
-        self.commands.try_send((id, command))
+        self.ties.commands.fetch_add(1, Ordering::AcqRel);
+        self.commands.try_send((id, command)).inspect_err(|_| {
+            self.ties.commands.fetch_sub(1, Ordering::AcqRel);
+        })
     }
 
-    /// True once it takes no more commands.
-    pub(crate) fn is_over(&self) -> bool {
-        self.commands.is_closed()
+    /// True while it has no command and no subscription; whoever hands commands over may let go of it then.
+    pub(crate) fn is_idle(&self) -> bool {
+        let Ties { commands, subscriptions } = &*self.ties;
+        commands.load(Ordering::Acquire) == 0 && subscriptions.load(Ordering::Acquire) == 0
     }
 
     /// The same, and waits until there is room. Fails when the session has ended.
@@ -79,6 +79,7 @@ impl Session {
         id: Option<CommandId>,
         command: Result<Command, Problem>,
     ) -> bool {
+        self.ties.commands.fetch_add(1, Ordering::AcqRel);
         self.commands.send((id, command)).await.is_ok()
     }
 }
@@ -95,7 +96,7 @@ pub(crate) fn tell(
         let mut running = Running::new(runtime, thread_id, out);
         if running.subscribe(subscribe, Again::No).await.is_ok() {
             let (_open, none) = mpsc::channel(1);
-            running.run(none, SessionOptions { rests: false, stop }).await;
+            running.run(none, stop).await;
         }
     });
 }
@@ -117,6 +118,7 @@ struct Running {
     out: mpsc::Sender<Outgoing>,
     reader: Option<Reader>,
     subscribers: Vec<Subscriber>,
+    ties: Arc<Ties>,
     /// How many subscriptions there were so far.
     count: u64,
 }
@@ -124,23 +126,16 @@ struct Running {
 impl Running {
     fn new(runtime: Handle, thread_id: Uuid, out: mpsc::Sender<Outgoing>) -> Self {
         let name = thread_id.to_string().into();
-        Self { runtime, thread_id, name, out, reader: None, subscribers: Vec::new(), count: 0 }
+        let (subscribers, ties) = (Vec::new(), Arc::default());
+        Self { runtime, thread_id, name, out, reader: None, subscribers, ties, count: 0 }
     }
 
-    async fn run(
-        mut self,
-        mut orders: mpsc::Receiver<Order>,
-        SessionOptions { rests, stop }: SessionOptions,
-    ) {
+    async fn run(mut self, mut orders: mpsc::Receiver<Order>, stop: Shutdown) {
         let stopping = stop.begun();
         tokio::pin!(stopping);
         let out = self.out.clone();
         loop {
             let is_idle = self.subscribers.is_empty();
-            if is_idle && rests && orders.is_empty() {
-                // Nobody else hands commands over between this and the next line: what comes now comes to the next one.
-                orders.close();
-            }
             let is_held_back = is_held_back(&self.subscribers);
             let reading = async {
                 match &mut self.reader {
@@ -157,7 +152,12 @@ impl Running {
                     return;
                 }
                 order = orders.recv() => match order {
-                    Some((id, command)) => self.carry_out(id, command).await,
+                    Some((id, command)) => {
+                        let done = self.carry_out(id, command).await;
+                        self.ties.subscriptions.store(self.subscribers.len(), Ordering::Release);
+                        self.ties.commands.fetch_sub(1, Ordering::AcqRel);
+                        done
+                    }
                     None => return,
                 },
                 delivery = reading => self.read(delivery).await,

@@ -185,8 +185,8 @@ impl ThreadActor {
 
     /// The questions that the thread waits for answers to; none while runs are under way.
     fn open_questions(&self) -> impl Iterator<Item = &str> {
-        let waits = |thread: &&Thread| thread.status == ThreadStatus::Interrupted;
-        let asked = self.head.iter().filter(waits).flat_map(|thread| &thread.interrupts);
+        let rests = |thread: &&Thread| thread.status != ThreadStatus::Busy;
+        let asked = self.head.iter().filter(rests).flat_map(|thread| &thread.interrupts);
         asked.flat_map(|(_, questions)| questions).map(|question| question.id.as_str())
     }
 
