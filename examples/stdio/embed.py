@@ -1,6 +1,7 @@
 """Runs a graph of `eddyline stdio` from Python: python3 embed.py PATH_TO_EDDYLINE"""
 
 import asyncio
+import itertools
 import json
 import sys
 from uuid import uuid4
@@ -15,6 +16,7 @@ class Server:
         self.child = await asyncio.create_subprocess_exec(
             path, "stdio", "--memory", stdin=pipe, stdout=pipe, limit=64 << 20
         )
+        self.numbers = itertools.count(1)
         self.answers: dict[int, asyncio.Future] = {}
         self.events: asyncio.Queue = asyncio.Queue()
         self.reading = asyncio.create_task(self.read())
@@ -29,7 +31,7 @@ class Server:
                 answer.set_result(document)
 
     async def ask(self, method: str, thread_id: str | None = None, **params):
-        number = len(self.answers) + id(params)
+        number = next(self.numbers)
         self.answers[number] = asyncio.get_running_loop().create_future()
         command = {"id": number, "thread_id": thread_id, "method": method, "params": params}
         self.child.stdin.write(json.dumps(command).encode() + b"\n")
@@ -49,8 +51,7 @@ async def main() -> None:
     await server.ask("run.start", thread_id, assistant_id="agent", input={"topic": "cats"})
     state = None
     while state != "completed":
-        state = (await server.events.get())["params"]["data"]["event"]
-        print(state)
+        print(state := (await server.events.get())["params"]["data"]["event"])
     print((await server.ask("state.get", thread_id))["values"]["joke"])
     sys.exit(await server.stop())
 

@@ -48,7 +48,7 @@ class Protocol(ClientTest):
         await until_terminal(thread.events, "interrupted")
         async with asyncio.timeout(10):
             while not thread.interrupts:
-                await asyncio.sleep(0.01)
+                await asyncio.sleep(0)
 
     async def test_values_and_output(self) -> None:
         async with self.stream("tools_agent") as thread:
@@ -227,7 +227,7 @@ def wait_for(thread) -> None:
     """Waits until the client knows what it is asked."""
     end = time.monotonic() + 10
     while not thread.interrupts and time.monotonic() < end:
-        time.sleep(0.01)
+        os.sched_yield()
 
 
 if __name__ == "__main__":

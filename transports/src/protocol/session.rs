@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use eddyline_runtime::Handle;
+use eddyline_runtime::{Error, Handle};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -13,7 +13,7 @@ use super::past::Past;
 use super::reader::{Read, Reader, Subscriber, is_held_back};
 use crate::Shutdown;
 use crate::wire::protocol::{
-    Answer, Command, CommandId, Document, Ends, Outgoing, Own, Problem, Subscribe, nothing, subscribed,
+    Answer, Command, CommandId, Document, Ends, From, Outgoing, Own, Problem, Subscribe, nothing, subscribed,
 };
 
 /// How many subscriptions a connection may have on one thread.
@@ -94,7 +94,12 @@ pub(crate) fn tell(
 ) {
     tokio::spawn(async move {
         let mut running = Running::new(runtime, thread_id, out);
-        if running.subscribe(subscribe, Again::No).await.is_ok() {
+        let begun = match subscribe.from {
+            // Nobody hears how much there is, so that nobody has to look before.
+            From::Oldest => running.add(subscribe, 0).await.map(drop).map_err(Problem::from),
+            _ => running.subscribe(subscribe, Again::No).await.map(drop),
+        };
+        if begun.is_ok() {
             let (_open, none) = mpsc::channel(1);
             running.run(none, stop).await;
         }
@@ -227,22 +232,28 @@ impl Running {
 
     /// Adds a subscription. All of them are read anew from the beginning; those that were there have read it.
     async fn subscribe(&mut self, subscribe: Subscribe, again: Again) -> Result<Document, Problem> {
-        let Subscribe { filter, from, window, keep } = subscribe;
         if self.subscribers.len() >= SUBSCRIPTIONS {
             return Err(Problem::invalid(format!("there are {SUBSCRIPTIONS} subscriptions already")));
         }
-        let past = Past::of(&self.runtime, self.thread_id, &filter, &from).await?;
+        let past = Past::of(&self.runtime, self.thread_id, &subscribe.filter, &subscribe.from).await?;
         let gap = past.gap();
         if let Some(available) = gap.filter(|_| again == Again::Yes) {
             return Err(Problem::resume_gap(past.since(), available));
         }
+        let id = self.add(subscribe, past.since()).await?;
+        Ok(subscribed(&id, past.replayed, past.last, gap))
+    }
+
+    /// Adds a subscription that has read up to `since`.
+    async fn add(&mut self, subscribe: Subscribe, since: u64) -> Result<Arc<str>, Error> {
+        let Subscribe { filter, window, keep, .. } = subscribe;
         let through = self.reader.as_ref().map_or(0, |reader| reader.through);
         self.reader = Some(Reader::open(&self.runtime, self.thread_id, through).await?);
         let id: Arc<str> = keep.map_or_else(|| self.next_id(), Into::into);
         self.subscribers.retain(|subscriber| subscriber.id != id);
         let window = window.map(|size| (size, VecDeque::new()));
-        self.subscribers.push(Subscriber { id: Arc::clone(&id), filter, since: past.since(), window });
-        Ok(subscribed(&id, past.replayed, past.last, gap))
+        self.subscribers.push(Subscriber { id: Arc::clone(&id), filter, since, window });
+        Ok(id)
     }
 
     fn next_id(&mut self) -> Arc<str> {
