@@ -32,11 +32,19 @@ pub(super) struct Output {
     pub(super) over: oneshot::Receiver<()>,
 }
 
-/// Writes lines to `output` until all senders are gone, or the client.
-pub(super) fn lines(output: impl Write + Send + 'static, limit: Option<usize>) -> Output {
+/// Writes lines to `output` until all senders are gone, or the client; `first` before everything else.
+pub(super) fn lines(
+    output: impl Write + Send + 'static,
+    limit: Option<usize>,
+    first: Option<Outgoing>,
+) -> Output {
     let (told, mut telling) = mpsc::channel::<Outgoing>(WAITING);
     let (refused, mut refusing) = mpsc::channel::<Outgoing>(REFUSALS);
     let (lines, writing) = mpsc::channel(LINES);
+    if let Some(first) = first {
+        // There is room: it is the first.
+        let _ = lines.try_send(first.addressed(limit));
+    }
     let (done, over) = oneshot::channel();
     let open = Arc::new(AtomicUsize::new(0));
     let answered = Arc::clone(&open);

@@ -32,6 +32,9 @@ const SESSIONS: usize = 1024;
 /// How long commands that were taken in may take to be answered after the last.
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
+/// How long a client may leave unread what is still to be said at the end.
+const UNREAD: Duration = Duration::from_secs(60);
+
 /// How often to look whether the last runs are over.
 const LOOK: Duration = Duration::from_millis(20);
 
@@ -55,12 +58,11 @@ impl Router {
         options: LineOptions,
     ) -> Ended {
         let lines = input::lines(input, options.max_line);
-        let Output { told, refused, open, mut over } = output::lines(output, options.max_out_line);
-        if options.hello {
+        let hello = options.hello.then(|| {
             let answer = Answer::Line(hello(options.max_line, options.max_out_line));
-            // There is room: it is the first.
-            let _ = told.try_send(Outgoing { thread: None, answer });
-        }
+            Outgoing { thread: None, answer }
+        });
+        let Output { told, refused, open, mut over } = output::lines(output, options.max_out_line, hello);
         let api = Rc::new(Inner::new(runtime.clone(), stop.clone()));
         let mut router = Self { runtime, api, options, stop, sessions: HashMap::new(), told, refused, open };
         let ended = tokio::select! {
@@ -73,9 +75,9 @@ impl Router {
         };
         let telling = router.end(ended).await;
         // The last line is written when every session has said what it has to say.
-        let _ = over.await;
+        let is_read = timeout(UNREAD, over).await.is_ok();
         drop(telling);
-        ended
+        if is_read { ended } else { Ended::Gone }
     }
 
     async fn route(&mut self, mut lines: mpsc::Receiver<Line>, quit: Shutdown) -> Ended {
