@@ -33,7 +33,7 @@ const SESSIONS: usize = 1024;
 const LAST_ANSWERS: Duration = Duration::from_secs(5);
 
 /// How long a client may leave unread what is still to be said at the end.
-const UNREAD: Duration = Duration::from_secs(60);
+const UNREAD: Duration = Duration::from_mins(1);
 
 /// How often to look whether the last runs are over.
 const LOOK: Duration = Duration::from_millis(20);
