@@ -72,6 +72,22 @@ impl Thread {
     }
 }
 
+/// Everything that was told, as whoever does not know the first `unknown` facts is told it: with its number.
+async fn told_from(handle: &Handle, thread_id: Uuid, unknown: usize) -> Vec<(u64, Event)> {
+    let begin = Begin::OldestToPresent;
+    let request = Listen { thread_id, run_id: None, begin, tokens: false };
+    let mut facts = handle.listen(request).await.unwrap();
+    let (mut fold, mut told, mut count) = (Protocol::new(), Vec::new(), 0);
+    while let Some(Delivery::Fact(entry)) = facts.next().await {
+        count += 1;
+        if count > unknown {
+            let events = fold.fold(entry.run_id, &entry.fact).into_iter();
+            told.extend(events.map(|event| (entry.seq + event.place.number, event)));
+        }
+    }
+    told
+}
+
 async fn listen(handle: &Handle, thread_id: Uuid) -> Subscription {
     let request = Listen { thread_id, run_id: None, begin: Begin::Oldest, tokens: true };
     handle.listen(request).await.unwrap()

@@ -288,3 +288,29 @@ async fn what_nodes_write_is_a_payload_with_a_name_or_without() {
     let order = lines(&events, &ALL);
     assert!(order.first().unwrap().contains("running") && order.last().unwrap().contains("completed"));
 }
+
+/// Whoever comes when the beginning is forgotten is told less, and nothing else.
+#[tokio::test]
+async fn what_is_told_without_the_beginning_is_told_under_the_same_numbers() {
+    let nested = StateGraph::<Log>::new().node("a", a).node("boom", boom).edge(START, "a").edge("a", "boom");
+    let mut thread = Thread::of(one("outer", nested.compile().unwrap())).await;
+    thread.run(json!({"x": "1"})).await;
+    let whole = super::told_from(&thread.handle(), thread.id, 0).await;
+    assert!(whole.windows(2).all(|pair| pair[0].0 < pair[1].0), "numbers grow");
+    for unknown in 1.. {
+        let told = super::told_from(&thread.handle(), thread.id, unknown).await;
+        if told.is_empty() {
+            assert!(unknown > 10);
+            break;
+        }
+        for (seq, event) in told {
+            let known = whole.iter().find(|(known, _)| *known == seq).expect("the number is known");
+            // Of a run whose beginning is unknown, the graph is not known either.
+            assert_eq!(
+                (&known.1.channel, &known.1.ns, &known.1.name),
+                (&event.channel, &event.ns, &event.name)
+            );
+            assert!(known.1.data == event.data || event.ns.is_empty() && event.channel == Lifecycle);
+        }
+    }
+}

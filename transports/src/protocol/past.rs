@@ -3,33 +3,31 @@
 use std::sync::Arc;
 
 use eddyline_engine::fact::Body;
-use eddyline_engine::project::protocol::{Event, Filter, Protocol, Tree};
+use eddyline_engine::project::protocol::{Event, Filter, PLACES, Protocol, Tree};
 use eddyline_runtime::{Begin, Delivery, EVENTS_PER_FACT, Entry, Error, Handle};
 use uuid::Uuid;
 
 use crate::wire::protocol::{EventFrame, From, event_id};
 
-/// An event with its number; one beyond the last number of its fact also has its place there.
+/// An event with its number.
 pub(super) struct Numbered {
     pub(super) event: Event,
     pub(super) seq: u64,
-    beyond: Option<usize>,
 }
+
+const _: () = assert!(PLACES == EVENTS_PER_FACT, "every place has a number");
 
 impl Numbered {
     pub(super) fn frame(&self) -> EventFrame {
-        EventFrame::new(&self.event, self.seq, self.beyond)
+        EventFrame::new(&self.event, self.seq)
     }
 }
 
 /// The events that an entry of the tape becomes, numbered.
 pub(super) fn events(fold: &mut Protocol, entry: &Arc<Entry>) -> impl Iterator<Item = Numbered> + use<> {
     let first = entry.seq;
-    fold.fold(entry.run_id, &entry.fact).into_iter().enumerate().map(move |(place, event)| {
-        let offset = u64::try_from(place).unwrap_or(u64::MAX).min(EVENTS_PER_FACT - 1);
-        let is_beyond = place as u64 >= EVENTS_PER_FACT;
-        Numbered { event, seq: first + offset, beyond: is_beyond.then_some(place) }
-    })
+    let events = fold.fold(entry.run_id, &entry.fact).into_iter();
+    events.map(move |event| Numbered { seq: first + event.place.number, event })
 }
 
 /// The number of the last event that a fact can become: what comes later has a greater one.
@@ -84,9 +82,7 @@ impl Past {
                 match from {
                     From::After(since) if numbered.seq > *since => after += shown,
                     From::AfterEvent(id) if past.is_known => after += shown,
-                    From::AfterEvent(id)
-                        if event_id(&numbered.event, numbered.seq, numbered.beyond) == *id =>
-                    {
+                    From::AfterEvent(id) if event_id(&numbered.event, numbered.seq) == *id => {
                         past.is_known = true;
                         past.since = numbered.seq;
                     }

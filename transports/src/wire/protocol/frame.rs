@@ -72,9 +72,9 @@ pub(crate) struct EventFrame {
 const EVENT: &str = r#"{"type":"event","#;
 
 impl EventFrame {
-    /// The event of this number; those beyond the last number of a fact say which of them they are.
-    pub(crate) fn new(event: &Event, seq: u64, beyond: Option<usize>) -> Self {
-        let id = event_id(event, seq, beyond);
+    /// The event of this number.
+    pub(crate) fn new(event: &Event, seq: u64) -> Self {
+        let id = event_id(event, seq);
         let namespace: Vec<&str> = event.ns.iter().map(|level| &**level).collect();
         let text = |value: Value| String::from_utf8_lossy(&encode_line(&value)).into_owned();
         let mut body = format!(
@@ -108,9 +108,9 @@ impl EventFrame {
     }
 }
 
-/// What names an event among all of its thread.
-pub(crate) fn event_id(event: &Event, seq: u64, beyond: Option<usize>) -> String {
-    match (&event.name, beyond) {
+/// What names an event among all of its thread. Those that share a number say which of them they are.
+pub(crate) fn event_id(event: &Event, seq: u64) -> String {
+    match (&event.name, event.place.beyond) {
         (Some(name), _) => name.to_string(),
         (None, None) => format!("{}-{seq}", event.millis()),
         (None, Some(beyond)) => format!("{}-{seq}.{beyond}", event.millis()),
@@ -175,7 +175,7 @@ fn document(answer: &Answer, thread: Option<&str>) -> Bytes {
 #[cfg(test)]
 mod tests {
     use eddyline_engine::ids::Timestamp;
-    use eddyline_engine::project::protocol::Channel;
+    use eddyline_engine::project::protocol::{Channel, Place};
 
     use super::*;
 
@@ -186,10 +186,11 @@ mod tests {
             ns: vec!["a:1".into()],
             at: Timestamp(1_500),
             node: Some("n".into()),
+            place: Place { number: 0, beyond: None },
             name: None,
             data,
         };
-        EventFrame::new(&event, 7, None)
+        EventFrame::new(&event, 7)
     }
 
     fn addressed(event: EventFrame, limit: Option<usize>) -> Bytes {

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::graphs::{End, Graphs, ended, of_run};
 use super::messages::Calls;
-use super::{Channel, Event, Name, payload, tools};
+use super::{Channel, Event, Name, Place, payload, tools};
 use crate::fact::{Body, CheckpointFact, Fact, Failure, ModelCall, TaskEnd, ToolRun};
 use crate::ids::Timestamp;
 use crate::project::classic::levels;
@@ -21,7 +21,6 @@ use crate::value::{Key, Object};
 #[derive(Default)]
 pub struct Protocol {
     run: Option<RunFold>,
-    out: Vec<Event>,
 }
 
 /// What is known of the run that is told.
@@ -65,7 +64,7 @@ impl Protocol {
             Some(run) if run.run_id == run_id => run,
             _ => RunFold::new(run_id),
         };
-        let mut telling = Telling { run, fact, out: std::mem::take(&mut self.out) };
+        let mut telling = Telling { run, fact, out: Vec::new(), early: 0, late: 0, is_early: false };
         telling.tell();
         let Telling { run, out, .. } = telling;
         self.run = Some(run);
@@ -83,12 +82,17 @@ struct Telling<'a> {
     run: RunFold,
     fact: &'a Fact,
     out: Vec<Event>,
+    /// How many events have a place of one kind and of the other.
+    early: u64,
+    late: u64,
+    /// True while events are told that follow from what was told before.
+    is_early: bool,
 }
 
 impl Telling<'_> {
     fn tell(&mut self) {
         if !matches!(self.fact.body, Body::Checkpoint(_)) {
-            self.release_values();
+            self.early(Self::release_values);
         }
         match &self.fact.body {
             Body::RunStarted { graph, answers, .. } => self.run_starts(graph, answers),
@@ -96,7 +100,7 @@ impl Telling<'_> {
             Body::GraphStarted { .. } => self.graph_starts(),
             Body::GraphFinished { .. } => {
                 if self.run.graphs.complete(&self.fact.ns) {
-                    self.graph_ends(&self.fact.ns.clone(), End::Completed, None);
+                    self.early(|told| told.graph_ends(&told.fact.ns, End::Completed, None));
                 }
             }
             Body::Values(values) => {
@@ -161,21 +165,39 @@ impl Telling<'_> {
             None if cancelled || !asked.is_empty() => End::Interrupted,
             None => End::Completed,
         };
-        let why = error.as_deref().unwrap_or("the answer was broken off");
-        for (call, event) in self.run.calls.break_off(None, why) {
+        self.early(|told| {
+            told.break_off(None, error.as_deref());
+            if failure.is_none() && !cancelled {
+                told.ask(asked);
+            }
+            for (ns, end) in told.run.graphs.run_ends(end) {
+                told.graph_ends(&ns, end, error.as_deref());
+            }
+        });
+        self.of_run(end.as_str(), error.as_deref());
+    }
+
+    /// Tells what follows from what was told before.
+    fn early(&mut self, tell: impl FnOnce(&mut Self)) {
+        self.is_early = true;
+        tell(self);
+        self.is_early = false;
+    }
+
+    fn ask(&mut self, questions: Vec<(Vec<Key>, String, Value)>) {
+        for (ns, id, value) in questions {
+            let name = Name::new(self.run.run_id, "input", &ns, &id);
+            let data = payload::question(&id, &value);
+            self.event(Channel::Input, "input.requested", ns, None, Some(name), data);
+        }
+    }
+
+    /// Answers of models that come to no end: those of a task, or all of them.
+    fn break_off(&mut self, task: Option<Uuid>, error: Option<&str>) {
+        let why = error.unwrap_or("the answer was broken off");
+        for (call, event) in self.run.calls.break_off(task, why) {
             self.messages(&call, vec![event]);
         }
-        if failure.is_none() && !cancelled {
-            for (ns, id, value) in asked {
-                let name = Name::new(self.run.run_id, "input", &ns, &id);
-                let data = payload::question(&id, &value);
-                self.event(Channel::Input, "input.requested", ns, None, Some(name), data);
-            }
-        }
-        for (ns, end) in self.run.graphs.run_ends(end) {
-            self.graph_ends(&ns, end, error.as_deref());
-        }
-        self.of_run(end.as_str(), error.as_deref());
     }
 
     /// How the run stands.
@@ -247,14 +269,13 @@ impl Telling<'_> {
             }
         } else {
             let error = end.failure.as_ref().map(payload::text);
-            let why = error.as_deref().unwrap_or("the answer was broken off");
-            for (call, event) in self.run.calls.break_off(Some(end.task.id), why) {
-                self.messages(&call, vec![event]);
-            }
             let graph_end = if error.is_some() { End::Failed } else { End::Completed };
-            for ns in self.run.graphs.task_ends(&end.task) {
-                self.graph_ends(&ns, graph_end, error.as_deref());
-            }
+            self.early(|told| {
+                told.break_off(Some(end.task.id), error.as_deref());
+                for ns in told.run.graphs.task_ends(&end.task) {
+                    told.graph_ends(&ns, graph_end, error.as_deref());
+                }
+            });
             if end.updates {
                 self.updates(end);
             }
@@ -293,6 +314,10 @@ impl Telling<'_> {
         data: Value,
     ) {
         let at: Timestamp = self.fact.at;
-        self.out.push(Event { channel, method, ns, at, node: node.cloned(), name, data });
+        let (count, place): (_, fn(u64) -> Place) =
+            if self.is_early { (&mut self.early, Place::early) } else { (&mut self.late, Place::late) };
+        let place = place(*count);
+        *count += 1;
+        self.out.push(Event { channel, method, ns, at, node: node.cloned(), place, name, data });
     }
 }

@@ -86,11 +86,43 @@ pub struct Event {
     pub at: Timestamp,
     /// The node that it comes from, where one does.
     pub node: Option<Key>,
+    /// Its place among the events of its fact.
+    pub place: Place,
     /// Its name among all events of the thread, if it follows from what it says; `None` for one that is named by its
     /// number.
     pub name: Option<Name>,
     /// What it says.
     pub data: Value,
+}
+
+/// How many places the events of one fact have.
+pub const PLACES: u64 = 1 << 9;
+
+/// How many of them are for events that follow from what was told before.
+///
+/// They come first, and have places of their own: a reader who does not know what was told before does not see them,
+/// and finds all others where everybody finds them.
+const EARLY: u64 = PLACES / 2;
+
+/// Where an event stands among those of its fact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Less than [`PLACES`].
+    pub number: u64,
+    /// Which of those it is that share the last place, because there are more events than places.
+    pub beyond: Option<u64>,
+}
+
+impl Place {
+    fn early(index: u64) -> Self {
+        let beyond = (index >= EARLY).then_some(index);
+        Self { number: index.min(EARLY - 1), beyond }
+    }
+
+    fn late(index: u64) -> Self {
+        let beyond = (index >= PLACES - EARLY).then_some(index);
+        Self { number: (EARLY + index).min(PLACES - 1), beyond }
+    }
 }
 
 /// The name of an event that there is once in a run.
