@@ -94,13 +94,12 @@ class Protocol(ClientTest):
     async def test_extensions(self) -> None:
         async with self.stream("showcase") as thread:
             await thread.run.start(input=HUMAN)
-            steps = []
-            async for data in thread.extensions["progress"]:
-                steps.append((data["step"], data["phase"]))
-                if data["step"] == "ask_human":
-                    break
-            self.assertEqual(steps[0], ("stream_message", "start"))
-            self.assertEqual(steps[-1], ("ask_human", "start"))
+            # A question ends what this client yields, whatever of it is still on its way.
+            await self.interrupted(thread)
+            await thread.run.respond("yes")
+            steps = [(data["step"], data["phase"]) async for data in thread.extensions["progress"]]
+            names = ["ask_human", "run_subgraph"]
+            self.assertEqual(steps, [(name, phase) for name in names for phase in ("start", "end")])
 
     async def test_a_question_is_answered_once(self) -> None:
         async with self.stream("showcase") as thread:
