@@ -45,7 +45,9 @@ fn who_does_not_read_is_told_and_can_resume() {
         assert_eq!(told["error"], "resume_gap", "{told}");
         assert!(told["min_available_seq"].as_u64().unwrap() > last);
         client.cut();
-        client.subscribe(json!({"channels": ["custom", "lifecycle"], "since": last}));
+        let answer =
+            client.ask("subscription.subscribe", json!({"channels": ["custom", "lifecycle"], "since": last}));
+        assert!(answer["result"]["gap"]["min_available_seq"].as_u64().unwrap() > last, "{answer}");
         client.until("completed");
         let again = json!({"channels": ["custom"], "since": last});
         let answer = client.ask("subscription.reconnect", again);
