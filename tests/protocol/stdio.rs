@@ -203,6 +203,30 @@ fn a_window_holds_events_back_until_they_are_read() {
     assert_eq!(process.hear()["type"], "event");
 }
 
+/// Tells the process to end (SIGTERM).
+#[cfg(unix)]
+fn terminate(process: &Process) {
+    let kill = format!("kill -TERM {}", process.child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_it_as_the_end_of_the_input_does_and_a_second_at_once() {
+    let nap = json!({"seconds": 600, "steps": 1});
+    let mut process = Process::start(&[]);
+    process.ask(&start("slow", &nap));
+    terminate(&process);
+    assert_eq!(process.child.wait().unwrap().code(), Some(0));
+    let mut process = Process::start(&["--on-eof", "drain", "--drain-timeout", "600"]);
+    process.ask(&start("slow", &nap));
+    // Two that come at the same time are one.
+    while process.child.try_wait().unwrap().is_none() {
+        terminate(&process);
+    }
+    assert_eq!(process.child.wait().unwrap().code(), Some(128 + 15));
+}
+
 #[cfg(unix)]
 #[test]
 fn a_parent_that_is_killed_leaves_no_orphan() {
