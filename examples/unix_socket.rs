@@ -1,6 +1,6 @@
 //! A transport of one's own: the streaming protocol over a Unix socket, for any number of clients.
 //!
-//! `cargo run --example unix_socket -- /tmp/eddyline.sock`, and then `nc -U /tmp/eddyline.sock`.
+//! `cargo run --example unix_socket -- eddyline.sock`, and then `nc -U eddyline.sock`.
 
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;

@@ -60,7 +60,7 @@ pub struct HttpOptions {
     /// How long streams may go on after the order to stop, while runs reach a commit; a stream ends earlier with its
     /// run, or when the runtime has shut down. Default: 30 s.
     pub stop_grace: Duration,
-    /// The web origins whose pages may read answers and open WebSockets; empty for every origin. Default: empty.
+    /// The web origins whose pages may read answers and connect; empty for every origin. Default: empty.
     pub cors_origins: Vec<String>,
 }
 
