@@ -20,7 +20,10 @@ pub enum Error {
     Signals(#[source] io::Error),
     /// A second signal came before everything had come to its end.
     #[error("ended before the runs had reached a commit")]
-    CutShort,
+    CutShort {
+        /// The number of the signal.
+        signal: u8,
+    },
 }
 
 impl Error {
@@ -31,7 +34,7 @@ impl Error {
             Self::Runtime(error) => error.code(),
             Self::Transport(error) => error.code(),
             Self::Signals(_) => "SIGNALS",
-            Self::CutShort => "CUT_SHORT",
+            Self::CutShort { .. } => "CUT_SHORT",
         }
     }
 }

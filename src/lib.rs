@@ -48,6 +48,7 @@
 
 mod error;
 mod logging;
+mod lossy;
 mod server;
 mod signals;
 

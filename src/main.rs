@@ -9,6 +9,10 @@ use clap::{Args, Parser, Subcommand};
 use eddyline::project::{Mode, Modes};
 use eddyline::{Graph, Server, Settings};
 
+mod stdio;
+
+use stdio::Stdio;
+
 #[cfg(all(unix, not(target_env = "musl")))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
@@ -27,6 +31,9 @@ struct Cli {
 enum Command {
     /// Serve the graphs; what happens without a subcommand, too
     Serve(Serve),
+    /// Serve the graphs to the program that starts this one: the streaming protocol in lines on standard input and
+    /// output
+    Stdio(Stdio),
     /// Run a graph and print its events as they come, one a line: the name of the event, then JSON
     Run(Run),
     /// Print a graph as Mermaid text
@@ -149,6 +156,7 @@ fn main() -> ExitCode {
         Some(Command::Run(run)) => run.run(),
         Some(Command::Draw(draw)) => draw.draw(),
         Some(Command::Backup(backup)) => backup.backup(),
+        Some(Command::Stdio(stdio)) => return stdio.serve(),
         Some(Command::Serve(serve)) => serve.serve(),
         None => cli.serve.serve(),
     };

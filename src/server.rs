@@ -9,10 +9,11 @@ use eddyline_engine::Graph;
 use eddyline_engine::model::ChatModel;
 use eddyline_engine::store::Index;
 use eddyline_runtime::{Builder, Handle, Options, PruneStrategy, Runtime, Ttl};
-use eddyline_transports::{Http, HttpOptions, Shutdown, Transport, WebhookOptions, WebhookSender};
+use eddyline_transports::{Http, HttpOptions, Shutdown, Stdio, Transport, WebhookOptions, WebhookSender};
 use futures_util::future::{LocalBoxFuture, join, join_all};
 
-use crate::{Error, logging, signals};
+use crate::logging::{self, Sink};
+use crate::{Error, signals};
 
 /// A server of your own graphs, in a program of your own.
 ///
@@ -71,21 +72,59 @@ impl Server {
     /// Logs go to stderr as the settings say, unless the program has set up a log of its own.
     /// Blocks the OS thread, which must not be one of an async runtime.
     pub fn run(self) -> Result<(), Error> {
-        logging::start(&self.settings.log)?;
+        logging::start(&self.settings.log, Sink::Waits)?;
         let http = Http::bind(http_options(&self.settings))?;
         let address = http.address();
         let mut transports = self.transports;
         transports.push(boxed(http));
-        let webhooks = WebhookSender::new(webhook_options(&self.settings));
-        let runtime = self.runtime.options(options(&self.settings)).webhooks(Arc::new(webhooks));
-        let runtime = match &self.settings.data_dir {
-            Some(folder) => runtime.data_dir(folder),
-            None => runtime,
-        };
-        let runtime = runtime.start()?;
+        let runtime = start(self.runtime, &self.settings, self.settings.runs.shutdown_grace)?;
         tracing::info!(address = %format_args!("http://{address}"), "listening");
-        System::new().block_on(serve(runtime, transports))
+        let stop = Shutdown::new();
+        System::new().block_on(serve(runtime, transports, (stop.clone(), stop)))
     }
+
+    /// Serves on standard input and output alone, until their conversation is over; the first signal gives `quit`, a
+    /// second ends it at once. What does not come to its end by then has `grace` for it.
+    ///
+    /// Logs go to stderr and never wait for whoever reads it: what nobody reads is dropped. When the server does not
+    /// start, the conversation is one line that says why.
+    pub fn run_stdio(self, stdio: Stdio, quit: Shutdown, grace: Duration) -> Result<(), Error> {
+        let started = logging::start(&self.settings.log, Sink::Drops)
+            .and_then(|()| start(self.runtime, &self.settings, grace));
+        let runtime = match started {
+            Ok(runtime) => runtime,
+            Err(error) => {
+                // That nobody reads it is no worse.
+                let _ = stdio.fail(&in_words(&error));
+                return Err(error);
+            }
+        };
+        let mut transports = self.transports;
+        transports.push(boxed(stdio));
+        System::new().block_on(serve(runtime, transports, (quit, Shutdown::new())))
+    }
+}
+
+/// An error with its causes.
+fn in_words(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        words = format!("{words}: {cause}");
+        source = cause.source();
+    }
+    words
+}
+
+fn start(builder: Builder, settings: &Settings, shutdown_grace: Duration) -> Result<Runtime, Error> {
+    let webhooks = WebhookSender::new(webhook_options(settings));
+    let options = Options { shutdown_grace, ..options(settings) };
+    let runtime = builder.options(options).webhooks(Arc::new(webhooks));
+    let runtime = match &settings.data_dir {
+        Some(folder) => runtime.data_dir(folder),
+        None => runtime,
+    };
+    Ok(runtime.start()?)
 }
 
 /// How much longer than the runtime transports may take to end.
@@ -139,9 +178,13 @@ fn options(settings: &Settings) -> Options {
     }
 }
 
-async fn serve(runtime: Runtime, transports: Vec<Serve>) -> Result<(), Error> {
+/// The first signal gives `quit`; transports end with `stop`.
+async fn serve(
+    runtime: Runtime,
+    transports: Vec<Serve>,
+    (quit, stop): (Shutdown, Shutdown),
+) -> Result<(), Error> {
     let mut signals = signals::listen().map_err(Error::Signals)?;
-    let stop = Shutdown::new();
     let served = serve_all(runtime.handle(), transports, stop.clone());
     let graceful = async {
         // No new request comes in by then, and what is under way is told to its end.
@@ -155,12 +198,12 @@ async fn serve(runtime: Runtime, transports: Vec<Serve>) -> Result<(), Error> {
     let told_twice = async {
         signals.next().await;
         tracing::info!("ending: streams end, runs reach a commit; a second signal ends it at once");
-        stop.begin();
-        signals.next().await;
+        quit.begin();
+        signals.next().await
     };
     tokio::select! {
         served = graceful => served,
-        () = told_twice => Err(Error::CutShort),
+        signal = told_twice => Err(Error::CutShort { signal }),
     }
 }
 

@@ -5,6 +5,9 @@ use std::io;
 #[cfg(unix)]
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+/// The number of what Ctrl-C sends.
+const INTERRUPT: u8 = 2;
+
 /// Ctrl-C and SIGTERM, one after the other as they come.
 pub(crate) struct Signals {
     #[cfg(unix)]
@@ -26,21 +29,22 @@ pub(crate) fn listen() -> io::Result<Signals> {
 }
 
 impl Signals {
-    /// The next signal.
+    /// The next signal, by its number.
     #[cfg(unix)]
-    pub(crate) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) -> u8 {
         tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => INTERRUPT,
+            _ = self.terminate.recv() => 15,
         }
     }
 
     /// The next Ctrl-C.
     #[cfg(not(unix))]
-    pub(crate) async fn next(&mut self) {
+    pub(crate) async fn next(&mut self) -> u8 {
         if tokio::signal::ctrl_c().await.is_err() {
             // Nobody will ever tell: the process is ended from outside.
             std::future::pending::<()>().await;
         }
+        INTERRUPT
     }
 }

@@ -9,6 +9,7 @@ mod deep;
 mod durable;
 mod golden;
 mod http;
+mod protocol;
 mod recorded;
 mod runs;
 mod sdk;

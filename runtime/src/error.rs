@@ -94,6 +94,12 @@ pub enum Error {
         /// The thread.
         thread_id: Uuid,
     },
+    /// The thread does not wait for an answer to this question: nobody asked it, or it is answered.
+    #[error("Unknown or already-consumed interrupt: {interrupt_id}")]
+    NotAsked {
+        /// The question.
+        interrupt_id: String,
+    },
     /// As many runs wait for the thread as may.
     #[error("thread {thread_id} has {limit} runs waiting already")]
     QueueFull {
@@ -160,6 +166,7 @@ impl Error {
             Self::NoGraph { .. } => "NO_GRAPH",
             Self::InvalidUpdate { .. } => "INVALID_UPDATE",
             Self::ThreadBusy { .. } => "THREAD_BUSY",
+            Self::NotAsked { .. } => "NOT_ASKED",
             Self::QueueFull { .. } => "QUEUE_FULL",
             Self::TooManyRuns { .. } => "TOO_MANY_RUNS",
             Self::TooManyDeliveries { .. } => "TOO_MANY_DELIVERIES",

@@ -22,7 +22,7 @@ use crate::messages::{
     SubmitRun, ThreadOrder,
 };
 use crate::pool;
-use crate::runs::{CancelRun, CancelRuns, IfNotExists, ListRuns, Listen, OnCompletion, Run, StartRun};
+use crate::runs::{Begin, CancelRun, CancelRuns, IfNotExists, ListRuns, Listen, OnCompletion, Run, StartRun};
 use crate::state::read::{Reader, Source};
 use crate::state::{CheckpointAddress, ReadHistory, ReadState, ThreadState, UpdateState};
 use crate::storage::{self, Read};
@@ -206,7 +206,13 @@ impl Handle {
         if let Some(run_id) = request.run_id {
             self.run(request.thread_id, run_id).await?;
         }
-        self.order(request.thread_id, |reply| Join { request, reply }).await
+        self.order(request.thread_id, |reply| Join { request, waits: false, reply }).await
+    }
+
+    /// Listens to all runs of a thread, which need not exist yet: then to those that it will have.
+    pub async fn listen_for(&self, thread_id: Uuid, begin: Begin) -> Result<Subscription, Error> {
+        let request = Listen { thread_id, run_id: None, begin, tokens: true };
+        self.order(thread_id, |reply| Join { request, waits: true, reply }).await
     }
 
     /// Stops a run, wherever it is. One that waits never starts; the tasks of one that is under way are cancelled
@@ -241,6 +247,11 @@ impl Handle {
             }
         }
         Ok(stopped)
+    }
+
+    /// How many runs wait or are under way, over all threads that are awake.
+    pub fn open_runs(&self) -> usize {
+        self.0.environment.at_work.count()
     }
 
     /// Deletes a run and the checkpoints that it made; one that is under way or waits is cancelled first. The

@@ -127,7 +127,7 @@ pub use local::{RunHere, stream_json};
 pub use options::Options;
 pub use runs::{
     Begin, CancelAction, CancelRun, CancelRuns, Derived, IfNotExists, Kwargs, ListRuns, Listen,
-    MultitaskStrategy, OnCompletion, Run, RunStatus, StartRun, StreamMode, WhichRuns,
+    MultitaskStrategy, OnCompletion, Questions, Run, RunStatus, StartRun, StreamMode, WhichRuns,
 };
 pub use runtime::Runtime;
 pub use state::{CheckpointAddress, ReadHistory, ReadState, ThreadState, UpdateState};

@@ -335,7 +335,7 @@ async fn a_thread_that_slept_knows_its_past() {
         while let Some(Delivery::Fact(entry)) = events.next().await {
             told.push(entry.fact.body.clone());
         }
-        assert!(matches!(told.last(), Some(Body::RunEnded { failure: None })), "{told:#?}");
+        assert!(matches!(told.last(), Some(Body::RunEnded { failure: None, .. })), "{told:#?}");
         assert_eq!(handle.run(thread_id, run.run_id).await.unwrap().status, RunStatus::Success);
     }
     let all = ListRuns { thread_id, status: None, limit: 100, offset: 0 };

@@ -34,7 +34,7 @@ async fn end(runtime: &Runtime, name: &str) -> Option<String> {
     run.input = Some(Shared::from(json!({})));
     let (_, mut facts) = runtime.handle().start_run(run).await.unwrap();
     while let Some(Delivery::Fact(entry)) = facts.next().await {
-        if let Body::RunEnded { failure } = &entry.fact.body {
+        if let Body::RunEnded { failure, .. } = &entry.fact.body {
             return failure.as_ref().map(|failure| failure.message.to_string());
         }
     }

@@ -106,7 +106,7 @@ async fn ends_well(mut events: Subscription) {
     while let Some(Delivery::Fact(entry)) = events.next().await {
         last = Some(entry);
     }
-    assert!(last.is_none_or(|last| matches!(last.fact.body, Body::RunEnded { failure: None })));
+    assert!(last.is_none_or(|last| matches!(last.fact.body, Body::RunEnded { failure: None, .. })));
 }
 
 fn cancel(run: &Run, action: CancelAction, wait: bool) -> CancelRun {

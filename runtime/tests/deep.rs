@@ -48,7 +48,7 @@ async fn run(handle: &Handle, thread_id: Uuid, input: Value) -> Option<(String, 
     while let Some(Delivery::Fact(entry)) = events.next().await {
         last = Some(entry);
     }
-    let Some(Body::RunEnded { failure }) = last.map(|last| last.fact.body.clone()) else {
+    let Some(Body::RunEnded { failure, .. }) = last.map(|last| last.fact.body.clone()) else {
         panic!("the run has no end")
     };
     failure.map(|failure| {

@@ -118,7 +118,7 @@ async fn end(mut events: Subscription) -> Option<String> {
         last = Some(entry);
     }
     match last.map(|last| last.fact.body.clone()) {
-        Some(Body::RunEnded { failure }) => failure.map(|failure| failure.class.to_string()),
+        Some(Body::RunEnded { failure, .. }) => failure.map(|failure| failure.class.to_string()),
         _ => None,
     }
 }

@@ -142,7 +142,7 @@ async fn a_run_goes_on_from_its_last_commit() {
     let mut attempts = Vec::new();
     while let Some(delivery) = events.next().await {
         if let Delivery::Fact(entry) = delivery
-            && let Body::RunStarted { attempt } = entry.fact.body
+            && let Body::RunStarted { attempt, .. } = entry.fact.body
         {
             attempts.push(attempt);
         }

@@ -161,7 +161,7 @@ fn says(entry: &Entry, word: &str) -> bool {
 
 fn attempts(entries: &[Arc<Entry>]) -> Vec<u32> {
     let attempt = |entry: &Arc<Entry>| match entry.fact.body {
-        Body::RunStarted { attempt } => Some(attempt),
+        Body::RunStarted { attempt, .. } => Some(attempt),
         _ => None,
     };
     entries.iter().filter_map(attempt).collect()
@@ -203,7 +203,7 @@ async fn what_was_heard_before_a_restart_is_heard_after_it() {
     grows(&all);
     assert_eq!(texts(&seen(&run, &all[..before.len()])), texts(&seen(&run, &before)));
     assert_eq!(attempts(&all), [1, 2]);
-    assert!(matches!(all.last().unwrap().fact.body, Body::RunEnded { failure: None }));
+    assert!(matches!(all.last().unwrap().fact.body, Body::RunEnded { failure: None, .. }));
     let again = hear(&mut more, |_| false).await;
     assert_eq!(texts(&seen(&run, &again)), texts(&seen(&run, &all)), "two listeners hear the same");
     assert_eq!(ended(&handle, &run).await, RunStatus::Success);
@@ -236,7 +236,7 @@ async fn only_what_can_be_taken_up_again_is_stored() {
     };
     let (_, mut events) = handle.start_run(temporary).await.unwrap();
     let told = hear(&mut events, |_| false).await;
-    assert!(matches!(told.last().unwrap().fact.body, Body::RunEnded { failure: None }));
+    assert!(matches!(told.last().unwrap().fact.body, Body::RunEnded { failure: None, .. }));
     let (kept, _) = begin(&handle, true).await;
     ended(&handle, &kept).await;
     runtime.shutdown().await;
@@ -244,7 +244,7 @@ async fn only_what_can_be_taken_up_again_is_stored() {
     let mut storage = SqliteStorage::open(&folder.0).unwrap();
     assert!(storage.read().facts(plain.thread_id).unwrap().is_empty());
     let facts = storage.read().facts(kept.thread_id).unwrap();
-    assert!(matches!(facts.last().unwrap().fact.body, Body::RunEnded { failure: None }));
+    assert!(matches!(facts.last().unwrap().fact.body, Body::RunEnded { failure: None, .. }));
     drop(storage);
 
     let runtime = start(&folder.0, &world);
@@ -269,7 +269,7 @@ async fn a_stopped_run_is_told_to_its_end_after_a_restart() {
     let runtime = start(&folder.0, &world);
     let stored = hear(&mut listen(&runtime.handle(), &run, Begin::Oldest).await, |_| false).await;
     assert_eq!(texts(&seen(&run, &stored)), texts(&seen(&run, &told)));
-    assert!(matches!(stored.last().unwrap().fact.body, Body::RunEnded { failure: None }));
+    assert!(matches!(stored.last().unwrap().fact.body, Body::RunEnded { failure: None, .. }));
     runtime.shutdown().await;
 }
 
@@ -286,7 +286,9 @@ async fn a_run_that_does_not_go_on_is_told_to_have_failed() {
     let all = hear(&mut listen(&runtime.handle(), &run, Begin::Oldest).await, |_| false).await;
     grows(&all);
     assert_eq!(texts(&seen(&run, &all[..before.len()])), texts(&seen(&run, &before)));
-    let Body::RunEnded { failure: Some(failure) } = &all.last().unwrap().fact.body else { panic!("{all:?}") };
+    let Body::RunEnded { failure: Some(failure), .. } = &all.last().unwrap().fact.body else {
+        panic!("{all:?}")
+    };
     assert!(failure.message.contains("graph 'work' not found"), "{failure:?}");
     runtime.shutdown().await;
 }

@@ -1,4 +1,4 @@
-//! The JavaScript client: `@langchain/langgraph-sdk`.
+//! The JavaScript client: `@langchain/langgraph-sdk`, in the newest version and in the line that has the streaming protocol.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -57,6 +57,14 @@ fn threads_and_assistants() {
 #[test]
 fn crons() {
     check("crons.js");
+}
+
+#[test]
+fn the_streaming_protocol() {
+    let Some(mut script) = script("streams.js") else { return };
+    // Newer ones have WebSockets without being told.
+    script.runner.arg("--experimental-websocket");
+    script.check(&Server::start().url(""));
 }
 
 #[test]

@@ -71,6 +71,22 @@ fn the_client_that_blocks() {
 }
 
 #[test]
+fn the_streaming_protocol_over_sse() {
+    check_protocol("sse");
+}
+
+#[test]
+fn the_streaming_protocol_over_a_websocket() {
+    check_protocol("websocket");
+}
+
+fn check_protocol(transport: &str) {
+    let Some(mut script) = script("protocol.py") else { return };
+    script.runner.env("EDDYLINE_TRANSPORT", transport);
+    script.check(&Server::start().url(""));
+}
+
+#[test]
 fn remote_graphs() {
     check("remote_graph.py");
 }

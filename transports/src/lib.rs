@@ -18,7 +18,10 @@
 
 mod error;
 mod http;
+mod lines;
+mod protocol;
 mod shutdown;
+mod stdio;
 mod webhooks;
 mod wire;
 
@@ -26,7 +29,9 @@ use eddyline_runtime::Handle;
 
 pub use error::Error;
 pub use http::{Http, HttpOptions};
+pub use lines::{Ended, LineOptions, OnEnd, converse};
 pub use shutdown::Shutdown;
+pub use stdio::Stdio;
 pub use webhooks::{WebhookOptions, WebhookSender};
 // For programs that compare with what clients read, such as the golden cases.
 #[doc(hidden)]

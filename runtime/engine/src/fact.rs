@@ -37,11 +37,17 @@ pub enum Body {
     RunStarted {
         /// Counts from 1.
         attempt: u32,
+        /// The id of the graph that it runs.
+        graph: Key,
+        /// The questions that it brings answers to.
+        answers: Vec<Key>,
     },
     /// The run is over and its last commit is stored. Told by whoever owns the run, after everything else.
     RunEnded {
         /// `None` unless it failed.
         failure: Option<Failure>,
+        /// True when somebody stopped it.
+        cancelled: bool,
     },
     /// A graph began.
     GraphStarted {

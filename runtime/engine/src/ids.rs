@@ -115,6 +115,11 @@ pub(crate) fn interrupt_id(task_ns: &str, answered: usize) -> String {
     format!("{hash:032x}")
 }
 
+/// Whether a text can be the id of a question.
+pub fn is_interrupt_id(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 /// A stable id made from others, for things that have no id of their own.
 pub(crate) fn derived(parts: &[&[u8]]) -> Uuid {
     Uuid::from_u128(xxh3_128(&parts.concat()))

@@ -66,7 +66,11 @@ impl RunActor {
     fn drive(&mut self, ctx: &mut Context<Self>) {
         let host = self.host(ctx);
         let Launch { run, graph, config, facts, .. } = &self.launch;
-        let started = Body::RunStarted { attempt: run.attempt };
+        let started = Body::RunStarted {
+            attempt: run.attempt,
+            graph: run.graph_id.as_str().into(),
+            answers: run.kwargs.answered(),
+        };
         let told = facts.send(Fact { ns: "".into(), at: host.now(), body: started });
         let input = configuration::run_input(&run.kwargs);
         let driver = drive(graph.clone(), input, Arc::clone(config), host);

@@ -47,6 +47,8 @@ pub(crate) struct SubmitRun {
 #[rtype(result = "()")]
 pub(crate) struct Join {
     pub(crate) request: Listen,
+    /// Whether to wait for a thread that does not exist.
+    pub(crate) waits: bool,
     pub(crate) reply: Reply<Subscription>,
 }
 

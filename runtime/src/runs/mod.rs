@@ -10,8 +10,8 @@ mod stream_mode;
 use std::sync::{Arc, OnceLock};
 
 use eddyline_engine::config::{Breakpoints, Durability};
-use eddyline_engine::ids::Timestamp;
-use eddyline_engine::{RunConfig, Shared};
+use eddyline_engine::ids::{Timestamp, is_interrupt_id};
+use eddyline_engine::{Key, RunConfig, Shared};
 use serde_json::{Map, Value};
 use uuid::Uuid;
 
@@ -19,7 +19,7 @@ use crate::configuration;
 
 pub(crate) use at_work::AtWork;
 pub use cancel::{CancelAction, CancelRun, CancelRuns, WhichRuns};
-pub use start::{IfNotExists, OnCompletion, StartRun};
+pub use start::{IfNotExists, OnCompletion, Questions, StartRun};
 pub use stream_mode::StreamMode;
 
 /// A run, as it stood when it was stored last.
@@ -109,6 +109,17 @@ pub struct Kwargs {
     /// The questions that were open when the run was asked for, of those that it may answer: what it answers is for
     /// them and for no others.
     pub answers: Arc<[String]>,
+}
+
+impl Kwargs {
+    /// The questions that the run brings answers to, as far as the request names them.
+    pub(crate) fn answered(&self) -> Vec<Key> {
+        let resume = self.command.as_ref().and_then(|command| command.get("resume"));
+        let named = resume.and_then(Value::as_object).into_iter().flat_map(Map::keys);
+        let named: Vec<Key> =
+            named.filter(|key| is_interrupt_id(key)).map(|key| key.as_str().into()).collect();
+        if named.is_empty() { self.answers.iter().map(|id| id.as_str().into()).collect() } else { named }
+    }
 }
 
 /// How a run stands.

@@ -66,6 +66,8 @@ pub struct StartRun {
     pub feedback_keys: Option<Vec<String>>,
     /// Refuse a resume that names a question which is not open.
     pub strict_resume: bool,
+    /// What the request has to do with the questions that are open on the thread.
+    pub questions: Questions,
     /// How long the run has to wait before it may start.
     pub delay: Duration,
     /// The cron that asks for it; graphs read it among the configurable values.
@@ -97,10 +99,24 @@ impl StartRun {
             webhook: None,
             feedback_keys: None,
             strict_resume: false,
+            questions: Questions::default(),
             delay: Duration::ZERO,
             cron_id: None,
         }
     }
+}
+
+/// What a request has to do with the questions that are open on its thread; decided when the run is taken in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Questions {
+    /// Nothing: the input is the input.
+    #[default]
+    Ignore,
+    /// If the thread waits for an answer, the input is the answer.
+    AnswerWithInput,
+    /// The thread must wait for answers to these; otherwise the run is refused with
+    /// [`Error::NotAsked`](crate::Error::NotAsked).
+    MustBeOpen(Vec<String>),
 }
 
 /// What to do when the thread of a new run does not exist.

@@ -81,7 +81,7 @@ async fn bodies(events: &mut Subscription) -> Vec<Body> {
 
 fn failure(bodies: &[Body]) -> Option<&str> {
     match bodies.last() {
-        Some(Body::RunEnded { failure }) => failure.as_ref().map(|failure| &*failure.class),
+        Some(Body::RunEnded { failure, .. }) => failure.as_ref().map(|failure| &*failure.class),
         other => panic!("ends with {other:?}"),
     }
 }

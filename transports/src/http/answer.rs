@@ -61,16 +61,7 @@ fn broken() -> HttpResponse {
 
 impl ResponseError for Refusal {
     fn status_code(&self) -> StatusCode {
-        match self.reason {
-            Reason::BadRequest => StatusCode::BAD_REQUEST,
-            Reason::NotFound => StatusCode::NOT_FOUND,
-            Reason::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
-            Reason::Conflict => StatusCode::CONFLICT,
-            Reason::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Reason::Unprocessable => StatusCode::UNPROCESSABLE_ENTITY,
-            Reason::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
-            Reason::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        StatusCode::from_u16(self.reason.number()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
@@ -94,9 +85,10 @@ impl From<eddyline_runtime::Error> for Refusal {
             | Error::VersionNotFound { .. }
             | Error::GraphNotFound { .. }
             | Error::NothingToCancel { .. } => Reason::NotFound,
-            Error::ThreadExists { .. } | Error::ThreadBusy { .. } | Error::AssistantExists { .. } => {
-                Reason::Conflict
-            }
+            Error::ThreadExists { .. }
+            | Error::ThreadBusy { .. }
+            | Error::NotAsked { .. }
+            | Error::AssistantExists { .. } => Reason::Conflict,
             Error::InvalidAssistant { .. }
             | Error::Invalid { .. }
             | Error::Storage(StorageError::Refused { .. })

@@ -10,8 +10,10 @@ mod crons;
 mod event_stream;
 #[cfg(test)]
 mod event_stream_tests;
+mod inner;
 mod leaving;
 mod meta;
+mod protocol;
 mod request;
 mod routes;
 mod run;
@@ -25,6 +27,7 @@ mod threads;
 mod told;
 mod waiting;
 mod webhooks;
+mod websocket;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -36,6 +39,7 @@ use actix_web::{App, HttpServer, web};
 use eddyline_runtime::Handle;
 use socket2::{Domain, Protocol, Socket, Type};
 
+pub(crate) use self::inner::Inner;
 use self::request::Served;
 use crate::{Error, Shutdown, Transport};
 
@@ -58,7 +62,7 @@ pub struct HttpOptions {
     /// How long streams may go on after the order to stop, while runs reach a commit; a stream ends earlier with its
     /// run, or when the runtime has shut down. Default: 30 s.
     pub stop_grace: Duration,
-    /// The web origins whose pages may read answers; empty for every origin. Default: empty.
+    /// The web origins whose pages may read answers and connect; empty for every origin. Default: empty.
     pub cors_origins: Vec<String>,
 }
 
@@ -116,6 +120,7 @@ impl Transport for Http {
             stop: stop.clone(),
             max_body_bytes: options.max_body_bytes,
             grace: options.stop_grace,
+            origins: options.cors_origins.clone(),
         });
         let app = move || {
             let cors = cors::policy(&options.cors_origins);

@@ -18,6 +18,8 @@ pub(super) struct Served {
     pub(super) max_body_bytes: usize,
     /// How long what is under way may go on after the order to stop.
     pub(super) grace: Duration,
+    /// The web origins whose pages may connect; empty for every origin.
+    pub(super) origins: Vec<String>,
 }
 
 impl Served {
@@ -36,7 +38,7 @@ impl Served {
         wire::parse_list(&self.bytes(payload).await?)
     }
 
-    async fn bytes(&self, payload: Payload) -> Result<Bytes, Refusal> {
+    pub(super) async fn bytes(&self, payload: Payload) -> Result<Bytes, Refusal> {
         let limit = self.max_body_bytes;
         match payload.to_bytes_limited(limit).await {
             Ok(Ok(bytes)) => Ok(bytes),

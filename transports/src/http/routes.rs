@@ -9,7 +9,9 @@ use actix_web::{HttpRequest, HttpResponse, Route};
 use actix_web_lab::middleware::CatchPanic;
 
 use super::answer::{Answer, in_words};
-use super::{assistants, crons, meta, run, runs, state, store, thread_stream, threads, webhooks};
+use super::{
+    assistants, crons, meta, protocol, run, runs, state, store, thread_stream, threads, webhooks, websocket,
+};
 use crate::wire::Refusal;
 
 /// Paths are tried in this order, so those that clients use most stand first.
@@ -78,6 +80,11 @@ pub(super) fn configure(config: &mut ServiceConfig) {
             [get().to(threads::read), web::patch().to(threads::patch), web::delete().to(threads::delete)],
         ))
         .service(resource("/threads/{thread_id}/stream", [get().to(thread_stream::stream)]))
+        .service(resource("/threads/{thread_id}/commands", [web::post().to(protocol::command)]))
+        .service(resource(
+            "/threads/{thread_id}/stream/events",
+            [web::post().to(protocol::events), web::get().to(websocket::connect)],
+        ))
         .service(resource(
             "/threads/{thread_id}/state",
             [get().to(state::newest), web::post().to(state::update)],

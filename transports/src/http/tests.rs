@@ -31,6 +31,7 @@ async fn ask(request: TestRequest) -> Answer {
         stop: Shutdown::new(),
         max_body_bytes: 64,
         grace: Duration::ZERO,
+        origins: Vec::new(),
     };
     let broken = || async {
         assert!(std::hint::black_box(false), "this handler always panics");

@@ -32,7 +32,8 @@ impl CheckpointConfig {
         }
         Ok(CheckpointAddress {
             checkpoint_id: self.checkpoint_id.as_deref().map(checkpoint_id).transpose()?,
-            ns: self.checkpoint_ns.map(Into::into),
+            // Some clients join the levels by a NUL.
+            ns: self.checkpoint_ns.map(|ns| ns.replace('\0', "|").into()),
             map,
         })
     }
@@ -93,6 +94,8 @@ mod tests {
                 ..CheckpointAddress::default()
             },
         );
+        let nested = |ns: &str| CheckpointAddress { ns: Some(ns.into()), ..CheckpointAddress::default() };
+        check(json!({"checkpoint_ns": "a:1\u{0}b:2"}), &nested("a:1|b:2"));
         let bad: CheckpointConfig = serde_json::from_value(json!({"checkpoint_id": "x"})).unwrap();
         assert_eq!(bad.address().unwrap_err(), Refusal::unprocessable("Invalid checkpoint ID"));
     }

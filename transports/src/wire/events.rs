@@ -53,7 +53,7 @@ impl Events {
 
     /// What the reader sees of `fact`, whose first number is `seq`.
     pub(crate) fn of(&mut self, seq: u64, fact: &Fact) -> Vec<Frame> {
-        if let Body::RunStarted { attempt } = fact.body {
+        if let Body::RunStarted { attempt, .. } = fact.body {
             self.begin(attempt);
         }
         let ids = (seq..).take_while(|id| id - seq < EVENTS_PER_FACT);
@@ -137,7 +137,7 @@ mod tests {
         Arc::make_mut(&mut run.kwargs).stream_modes = vec![StreamMode::from_name("tasks").unwrap()];
         let mut events = Events::from(&run, Place::Oldest, Wanted::default());
         for attempt in 1..=3 {
-            events.of(0, &fact(Body::RunStarted { attempt }));
+            events.of(0, &fact(Body::RunStarted { attempt, graph: "agent".into(), answers: Vec::new() }));
             let frames = events.of(EVENTS_PER_FACT, &fact(task()));
             let data: Value = serde_json::from_slice(&frames[0].data).unwrap();
             assert_eq!(data["metadata"]["run_attempt"], attempt, "{data}");

@@ -30,6 +30,46 @@ impl Formatter for WireFormatter {
     }
 }
 
+/// The same for readers that take more than a line feed for the end of a line: what they could take for one is escaped.
+pub(super) fn encode_line(value: &serde_json::Value) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(128);
+    // A JSON value can be written as JSON, and a vector takes it.
+    let _ = value.serialize(&mut Serializer::with_formatter(&mut bytes, LineFormatter));
+    bytes
+}
+
+struct LineFormatter;
+
+impl Formatter for LineFormatter {
+    fn write_string_fragment<W: io::Write + ?Sized>(
+        &mut self,
+        out: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        if fragment.is_ascii() {
+            return out.write_all(fragment.as_bytes());
+        }
+        let mut rest = fragment;
+        while let Some((before, end)) =
+            rest.find(['\u{85}', '\u{2028}', '\u{2029}']).map(|end| rest.split_at(end))
+        {
+            let mut chars = end.chars();
+            let code = chars.next().map_or(0, u32::from);
+            write!(out, "{before}\\u{code:04x}")?;
+            rest = chars.as_str();
+        }
+        out.write_all(rest.as_bytes())
+    }
+
+    fn write_char_escape<W: io::Write + ?Sized>(
+        &mut self,
+        out: &mut W,
+        escape: CharEscape,
+    ) -> io::Result<()> {
+        WireFormatter.write_char_escape(out, escape)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

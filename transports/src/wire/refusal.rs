@@ -12,11 +12,13 @@ pub(crate) struct Refusal {
     pub(crate) detail: String,
 }
 
-/// Why something is refused; each transport says it in its own numbers.
+/// Why something is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Reason {
     /// The request contradicts itself or what it is about.
     BadRequest,
+    /// Whoever asks may not have it.
+    Forbidden,
     /// It names something that is not there.
     NotFound,
     /// The method does not go with the path.
@@ -31,6 +33,23 @@ pub(crate) enum Reason {
     Unavailable,
     /// The server is at fault; the log knows more.
     Internal,
+}
+
+impl Reason {
+    /// The number that HTTP has for it; the streaming protocol puts it before the words.
+    pub(crate) fn number(self) -> u16 {
+        match self {
+            Self::BadRequest => 400,
+            Self::Forbidden => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::Conflict => 409,
+            Self::TooLarge => 413,
+            Self::Unprocessable => 422,
+            Self::Unavailable => 503,
+            Self::Internal => 500,
+        }
+    }
 }
 
 impl Refusal {

@@ -117,6 +117,11 @@ pub(super) fn interrupt_json(interrupt: &Interrupt) -> Value {
     json
 }
 
+/// The assistant that the thread worked for last, as its metadata say.
+pub(crate) fn assistant_of(thread: &Thread) -> Option<String> {
+    thread.metadata.get("assistant_id").and_then(Value::as_str).map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use eddyline_engine::Shared;

@@ -52,11 +52,11 @@ impl Classic {
 
     fn core(&mut self, fact: &Fact) {
         match &fact.body {
-            Body::RunStarted { attempt } => {
+            Body::RunStarted { attempt, .. } => {
                 let metadata = json!({"run_id": self.config.run_id, "attempt": attempt});
                 self.out.push(Event { ns: Vec::new(), data: Data::Metadata(metadata) });
             }
-            Body::RunEnded { failure: Some(failure) } => {
+            Body::RunEnded { failure: Some(failure), .. } => {
                 self.out.push(Event { ns: Vec::new(), data: Data::Error(failure.to_json()) });
             }
             Body::TaskStarted(task) => {

@@ -1,4 +1,5 @@
-//! Streams as folds over facts: the classic stream modes of the LangGraph API.
+//! Streams as folds over facts: the classic stream modes of the LangGraph API, and the channels of the streaming
+//! protocol.
 //!
 //! Pure: a fold is told facts in order and says what a client of those modes sees. Payloads are data;
 //! how they become frames is a transport's business.
@@ -7,6 +8,7 @@ mod classic;
 mod events;
 mod messages;
 mod payload;
+pub mod protocol;
 
 use std::fmt;
 use std::str::FromStr;

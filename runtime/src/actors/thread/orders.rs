@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix::{Addr, Context, Handler};
 use eddyline_engine::ids::Timestamp;
 use eddyline_engine::{Graph, answers_by_id};
-use serde_json::Value;
+use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
@@ -17,7 +17,7 @@ use crate::configuration::{self, Inherited};
 use crate::error::Error;
 use crate::machine::{Effect, Event};
 use crate::messages::{Answer, Describe, Join, MakeThread, Origin, SubmitRun, Subscribe};
-use crate::runs::{Begin, Derived, IfNotExists, Listen, Run, RunStatus, StartRun};
+use crate::runs::{Begin, Derived, IfNotExists, Listen, Questions, Run, RunStatus, StartRun};
 use crate::standing::Standing;
 use crate::storage::Change;
 use crate::stream::{BATCHES, SubscriberId, Subscription};
@@ -85,9 +85,9 @@ impl Handler<SubmitRun> for ThreadActor {
 impl Handler<Join> for ThreadActor {
     type Result = ();
 
-    fn handle(&mut self, Join { request, reply }: Join, ctx: &mut Self::Context) {
+    fn handle(&mut self, Join { request, waits, reply }: Join, ctx: &mut Self::Context) {
         self.seen += 1;
-        if self.head.is_none() {
+        if self.head.is_none() && !waits {
             reply.send(Err(Error::ThreadNotFound { thread_id: self.thread_id }));
         } else {
             reply.send(Ok(self.subscribe(request, ctx)));
@@ -105,6 +105,9 @@ impl ThreadActor {
         }
         if self.head.is_none() && order.request.if_not_exists == IfNotExists::Reject {
             return order.reply.send(Err(Error::ThreadNotFound { thread_id }));
+        }
+        if let Some(interrupt_id) = self.not_asked(&order.request.questions) {
+            return order.reply.send(Err(Error::NotAsked { interrupt_id }));
         }
         let graph = match self.environment.registry.graph(&order.assistant.graph_id) {
             Ok(graph) => graph.clone(),
@@ -155,6 +158,7 @@ impl ThreadActor {
     ) -> (Vec<Change>, Answer) {
         let SubmitRun { run_id, assistant, origin, request, reply } = order;
         let temporary = origin == Origin::Temporary;
+        let request = self.answering(request);
         let (thread, inherited) = self.thread_for(&request, &assistant);
         let run = self.new_run(run_id, &assistant, &inherited, temporary, *request);
         let listen =
@@ -180,6 +184,31 @@ impl ThreadActor {
             reply.send(answered(result, (run, subscription)));
         });
         (changes, answer)
+    }
+
+    /// The questions that the thread waits for answers to; none while runs are under way.
+    fn open_questions(&self) -> impl Iterator<Item = &str> {
+        let rests = |thread: &&Thread| thread.status != ThreadStatus::Busy;
+        let asked = self.head.iter().filter(rests).flat_map(|thread| &thread.interrupts);
+        asked.flat_map(|(_, questions)| questions).map(|question| question.id.as_str())
+    }
+
+    /// The first question that must be open and is not.
+    fn not_asked(&self, questions: &Questions) -> Option<String> {
+        let Questions::MustBeOpen(ids) = questions else { return None };
+        ids.iter().find(|id| !self.open_questions().any(|open| open == *id)).cloned()
+    }
+
+    /// The request with its input as an answer, if it is one.
+    fn answering(&self, mut request: Box<StartRun>) -> Box<StartRun> {
+        let answers = request.questions == Questions::AnswerWithInput
+            && request.command.is_none()
+            && request.checkpoint_id.is_none()
+            && self.open_questions().next().is_some();
+        if answers && let Some(input) = request.input.take_if(|input| !input.is_null()) {
+            request.command = Some(json!({ "resume": input }));
+        }
+        request
     }
 
     /// The thread as the run leaves it at its start, and what the run takes over from it.

@@ -160,7 +160,7 @@ impl ThreadActor {
         if let Some(recorder) = facts.recorder() {
             recorder.unseal();
         }
-        ctx.spawn(wrap_future(facts.end(Some(self.run_ended(Some(failure))))));
+        ctx.spawn(wrap_future(facts.end(Some(self.run_ended(Some(failure), false)))));
         if matches!(error, Error::Fenced { .. }) {
             return ctx.notify(WriteFailed { error });
         }

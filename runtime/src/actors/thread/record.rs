@@ -57,16 +57,17 @@ impl ThreadActor {
     /// How a run is told to have ended, unless it goes on later.
     pub(super) fn last_fact(&self, end: &RunEnd) -> Option<Fact> {
         let failure = match end {
-            RunEnd::Done | RunEnd::Paused | RunEnd::Cancelled => None,
+            RunEnd::Done | RunEnd::Paused => None,
+            RunEnd::Cancelled => return Some(self.run_ended(None, true)),
             RunEnd::Failed(failure) => Some(failure.clone()),
             RunEnd::TimedOut => Some(timed_out()),
             RunEnd::Drained | RunEnd::Died => return None,
         };
-        Some(self.run_ended(failure))
+        Some(self.run_ended(failure, false))
     }
 
-    pub(super) fn run_ended(&self, failure: Option<Failure>) -> Fact {
-        Fact { ns: "".into(), at: self.environment.now(), body: Body::RunEnded { failure } }
+    pub(super) fn run_ended(&self, failure: Option<Failure>, cancelled: bool) -> Fact {
+        Fact { ns: "".into(), at: self.environment.now(), body: Body::RunEnded { failure, cancelled } }
     }
 }
 

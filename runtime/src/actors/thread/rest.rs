@@ -54,7 +54,8 @@ impl ThreadActor {
 
     /// Nothing to do and nobody to tell; a thread that does not exist has nothing to be awake for.
     fn may_sleep(&self) -> bool {
-        let needed = self.head.is_some() && self.demand.anybody();
+        // Whoever listens to a thread that does not exist waits for it here.
+        let needed = self.demand.anybody();
         !self.queue.is_busy() && !self.closing && !needed
     }
 

@@ -60,10 +60,10 @@ fn facts_come_back_as_put_and_once(storage: &mut dyn Storage) {
     let task = Arc::new(task);
     let failure = Failure { class: "ValueError".into(), message: "boom".into(), visible: false };
     let bodies = [
-        Body::RunStarted { attempt: 2 },
+        Body::RunStarted { attempt: 2, graph: "agent".into(), answers: vec!["a".into()] },
         Body::TaskStarted(Arc::clone(&task)),
         Body::Custom { task, value: deep.into() },
-        Body::RunEnded { failure: Some(failure) },
+        Body::RunEnded { failure: Some(failure), cancelled: false },
     ];
     let entries: Vec<_> = (0..).zip(bodies).map(|(place, body)| entry(1000 + 512 * place, 1, body)).collect();
     put(storage, 1, vec![told(entries[..2].to_vec())]);

@@ -56,7 +56,7 @@ impl Seen {
             Body::Checkpoint(checkpoint) if durability != Durability::Exit => {
                 self.checkpoints.insert(checkpoint.id);
             }
-            Body::RunEnded { failure } => (self.ended, self.failed) = (true, failure.is_some()),
+            Body::RunEnded { failure, .. } => (self.ended, self.failed) = (true, failure.is_some()),
             _ => {}
         }
     }

@@ -65,7 +65,7 @@ fn hear(scene: &Scene, thread_id: Uuid, entry: &Entry) {
     let known = world.notes().runs.get(&entry.run_id).cloned();
     let deaths = known.as_ref().map_or_else(|| world.notes().deaths(thread_id), |known| known.deaths);
     // It cannot be told again if it is not stored. What storage did not take ends the run, and only that is told.
-    let is_failure = matches!(entry.fact.body, Body::RunEnded { failure: Some(_) });
+    let is_failure = matches!(entry.fact.body, Body::RunEnded { failure: Some(_), .. });
     let is_owed = known.as_ref().is_some_and(|known| known.resumable && !known.gone) && !is_failure;
     if is_owed && !is_stored(scene, thread_id, entry) {
         world.broken(format!(
@@ -78,7 +78,7 @@ fn hear(scene: &Scene, thread_id: Uuid, entry: &Entry) {
         world.happened(format!("told {} {} {text}", short(thread_id), entry.seq));
     }
     match &entry.fact.body {
-        Body::RunEnded { failure } => end(scene, thread_id, entry.run_id, failure.is_some()),
+        Body::RunEnded { failure, .. } => end(scene, thread_id, entry.run_id, failure.is_some()),
         Body::Checkpoint(checkpoint)
             if !checkpoint.loaded
                 && entry.fact.ns.is_empty()
@@ -127,8 +127,8 @@ fn end(scene: &Scene, thread_id: Uuid, run_id: Uuid, failed: bool) {
 
 fn tell(fact: &Fact) -> String {
     let body = match &fact.body {
-        Body::RunStarted { attempt } => format!("attempt {attempt} starts"),
-        Body::RunEnded { failure } => format!("ends {failure:?}"),
+        Body::RunStarted { attempt, .. } => format!("attempt {attempt} starts"),
+        Body::RunEnded { failure, .. } => format!("ends {failure:?}"),
         Body::Checkpoint(checkpoint) => format!("checkpoint {} {}", checkpoint.id, checkpoint.metadata.step),
         Body::TaskStarted(task) => format!("task {} starts", task.name),
         Body::TaskRestored(end) => format!("task {} is restored", end.task.name),
