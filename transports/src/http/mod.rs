@@ -22,6 +22,8 @@ mod tests;
 mod thread_stream;
 mod threads;
 mod told;
+#[cfg(test)]
+mod trouble_tests;
 mod waiting;
 
 use std::io;
