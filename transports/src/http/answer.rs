@@ -116,12 +116,14 @@ impl From<eddyline_runtime::Error> for Refusal {
             | Error::NoGraph { .. }
             | Error::InvalidUpdate { .. }
             | Error::Store(StoreError::Namespace { .. } | StoreError::Operator { .. }) => Reason::BadRequest,
-            Error::QueueFull { .. } | Error::TooManyRuns { .. } | Error::Stopping | Error::Storage(_) => {
-                Reason::Unavailable
-            }
+            Error::QueueFull { .. }
+            | Error::TooManyRuns { .. }
+            | Error::Stopping
+            | Error::Lost
+            | Error::Storage(_) => Reason::Unavailable,
             _ => Reason::Internal,
         };
-        if reason == Reason::Internal || matches!(error, Error::Storage(_)) {
+        if reason == Reason::Internal || matches!(error, Error::Storage(_) | Error::Lost) {
             // What is wrong inside is for the log; the client learns that something is.
             tracing::error!(code = error.code(), error = ?error, "a request failed");
         }
@@ -135,6 +137,8 @@ impl From<eddyline_runtime::Error> for Refusal {
                 Error::TooManyRuns { .. } => {
                     format!("{detail}; the setting `runs.max_open` says how many may")
                 }
+                // Whoever was asked lost its storage before it could say so.
+                Error::Lost => format!("{}: {}", error.code(), error),
                 Error::QueueFull { .. } => format!("{detail}; try again when one of them is over"),
                 _ => detail,
             },

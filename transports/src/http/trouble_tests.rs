@@ -19,6 +19,8 @@ use crate::Shutdown;
 struct Disk {
     memory: MemoryStorage,
     full: Arc<AtomicBool>,
+    /// Whether what finds no room might have found some, for all that is said.
+    in_doubt: bool,
 }
 
 impl Storage for Disk {
@@ -34,7 +36,12 @@ impl Storage for Disk {
         if !self.full.load(Ordering::SeqCst) {
             return self.memory.write(batch);
         }
-        batch.iter().map(|_| Err(StorageError::Failed { message: "the disk is full".to_owned() })).collect()
+        let message = || "the disk is full".to_owned();
+        let refused = |_| match self.in_doubt {
+            true => Err(StorageError::Unknown { message: message() }),
+            false => Err(StorageError::Failed { message: message() }),
+        };
+        batch.iter().map(refused).collect()
     }
 }
 
@@ -75,25 +82,27 @@ async fn check_unavailable(runtime: &Handle, request: TestRequest, said: &str) {
 
 #[actix_web::test]
 async fn a_full_disk_is_no_fault_of_the_server() {
-    let full = Arc::<AtomicBool>::default();
-    let storage = Disk { memory: MemoryStorage::default(), full: Arc::clone(&full) };
-    let runtime = Runtime::builder().storage(Box::new(storage)).start().unwrap();
-    let handle = runtime.handle();
-    let thread_id = handle.create_thread(CreateThread::default()).await.unwrap().thread_id;
-    full.store(true, Ordering::SeqCst);
-    let item = json!({"namespace": ["a"], "key": "k", "value": {}});
-    let put = TestRequest::put().uri("/store/items").set_payload(item.to_string());
-    check_unavailable(&handle, put, "STORAGE_FAILED: ").await;
-    for strategy in ["delete", "keep_latest"] {
-        let body = json!({"thread_ids": [thread_id], "strategy": strategy});
-        let prune = TestRequest::post().uri("/threads/prune").set_payload(body.to_string());
-        check_unavailable(&handle, prune, "STORAGE_FAILED: ").await;
+    for (in_doubt, code) in [(false, "STORAGE_FAILED: "), (true, "STORAGE_UNKNOWN: ")] {
+        let full = Arc::<AtomicBool>::default();
+        let storage = Disk { memory: MemoryStorage::default(), full: Arc::clone(&full), in_doubt };
+        let runtime = Runtime::builder().storage(Box::new(storage)).start().unwrap();
+        let handle = runtime.handle();
+        let thread_id = handle.create_thread(CreateThread::default()).await.unwrap().thread_id;
+        full.store(true, Ordering::SeqCst);
+        let item = json!({"namespace": ["a"], "key": "k", "value": {}});
+        let put = TestRequest::put().uri("/store/items").set_payload(item.to_string());
+        check_unavailable(&handle, put, code).await;
+        for strategy in ["delete", "keep_latest"] {
+            let body = json!({"thread_ids": [thread_id], "strategy": strategy});
+            let prune = TestRequest::post().uri("/threads/prune").set_payload(body.to_string());
+            check_unavailable(&handle, prune, code).await;
+        }
+        let made = TestRequest::post().uri("/threads").set_payload("{}");
+        check_unavailable(&handle, made, code).await;
+        runtime.shutdown().await;
+        let late = TestRequest::post().uri("/threads").set_payload("{}");
+        check_unavailable(&handle, late, "shutting down").await;
     }
-    let made = TestRequest::post().uri("/threads").set_payload("{}");
-    check_unavailable(&handle, made, "STORAGE_FAILED: ").await;
-    runtime.shutdown().await;
-    let late = TestRequest::post().uri("/threads").set_payload("{}");
-    check_unavailable(&handle, late, "shutting down").await;
 }
 
 #[actix_web::test]
