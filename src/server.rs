@@ -65,7 +65,7 @@ impl Server {
     }
 
     /// Serves until Ctrl-C or SIGTERM, or until a transport ends; then streams end, runs reach a commit,
-    /// and it returns. A second signal ends it at once, with [`Error::CutShort`].
+    /// and it returns. A second signal ends it at once, with [`Error::CutShort`] if that cuts runs off.
     ///
     /// Logs go to stderr as the settings say, unless the program has set up a log of its own.
     /// Blocks the OS thread, which must not be one of an async runtime.
@@ -134,7 +134,7 @@ fn options(settings: &Settings) -> Options {
 async fn serve(runtime: Runtime, transports: Vec<Serve>) -> Result<(), Error> {
     let mut signals = signals::listen().map_err(Error::Signals)?;
     let stop = Shutdown::new();
-    let served = serve_all(runtime.handle(), transports, stop.clone());
+    let (handle, served) = (runtime.handle(), serve_all(runtime.handle(), transports, stop.clone()));
     let graceful = async {
         // No new request comes in by then, and what is under way is told to its end.
         let (served, ()) = join(served, async {
@@ -152,7 +152,7 @@ async fn serve(runtime: Runtime, transports: Vec<Serve>) -> Result<(), Error> {
     };
     tokio::select! {
         served = graceful => served,
-        () = told_twice => Err(Error::CutShort),
+        () = told_twice => if handle.runs_under_way() > 0 { Err(Error::CutShort) } else { Ok(()) },
     }
 }
 

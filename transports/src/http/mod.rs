@@ -121,18 +121,25 @@ impl Transport for Http {
             let cors = cors::policy(&options.cors_origins);
             App::new().app_data(served.clone()).configure(routes::configure).wrap(cors)
         };
-        HttpServer::new(app)
+        let server = HttpServer::new(app)
             .workers(workers)
             // Small frames must not wait for the acknowledgement of the frame before.
             .tcp_nodelay(true)
             // A client that is gone while its stream is idle is noticed only so.
             .h1_allow_half_closed(false)
             .shutdown_timeout(options.stop_grace.as_secs() + FAREWELL)
-            .shutdown_signal(stop.begun())
+            .disable_signals()
             .listen(listener)
             .map_err(Error::Failed)?
-            .run()
-            .await
-            .map_err(Error::Failed)
+            .run();
+        // Not by its own signal: after that it ends the whole actix System, and waits before it does.
+        let handle = server.handle();
+        let stopping = actix_web::rt::spawn(async move {
+            stop.begun().await;
+            handle.stop(true).await;
+        });
+        let ended = server.await;
+        stopping.abort();
+        ended.map_err(Error::Failed)
     }
 }
