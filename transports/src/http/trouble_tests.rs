@@ -37,9 +37,12 @@ impl Storage for Disk {
             return self.memory.write(batch);
         }
         let message = || "the disk is full".to_owned();
-        let refused = |_| match self.in_doubt {
-            true => Err(StorageError::Unknown { message: message() }),
-            false => Err(StorageError::Failed { message: message() }),
+        let refused = |_| {
+            Err(if self.in_doubt {
+                StorageError::Unknown { message: message() }
+            } else {
+                StorageError::Failed { message: message() }
+            })
         };
         batch.iter().map(refused).collect()
     }

@@ -24,9 +24,10 @@ fn json(body: &[u8]) -> Result<Value, Refusal> {
     serde_json::from_slice(body).map_err(|error| {
         // The reader has no other name for it.
         let is_too_deep = error.to_string().starts_with("recursion limit exceeded");
-        Refusal::unprocessable(match is_too_deep {
-            true => "The JSON of the request body nests deeper than the allowed 127 levels",
-            false => "Invalid JSON in request body",
+        Refusal::unprocessable(if is_too_deep {
+            "The JSON of the request body nests deeper than the allowed 127 levels"
+        } else {
+            "Invalid JSON in request body"
         })
     })
 }
