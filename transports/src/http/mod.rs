@@ -12,6 +12,7 @@ mod event_stream_tests;
 mod leaving;
 mod meta;
 mod request;
+mod request_id;
 mod routes;
 mod run;
 mod runs;
