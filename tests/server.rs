@@ -61,7 +61,11 @@ impl Server {
 
     /// Tells the server to end (SIGTERM), as a service manager does.
     pub(crate) fn terminate(&self) {
-        let kill = format!("kill -TERM {}", self.child.id());
+        self.signal("TERM");
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh runs").success());
     }
 
@@ -155,6 +159,20 @@ fn what_is_no_data_folder_of_ours_is_left_alone() {
     assert!(said.contains("error[DATABASE_FOREIGN]") && said.contains("eddyline.db"), "{said}");
     assert_eq!(std::fs::read(&file).expect("the file"), b"no database at all");
     std::fs::remove_dir_all(folder).expect("the folder is there");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_cuts_runs_off_and_says_so() {
+    let server = Server::start();
+    let nap = json!({"assistant_id": "slow", "input": {"seconds": 20, "steps": 1}, "stream_mode": "custom"});
+    let stream = http::post(&server, "/runs/stream", &nap).into_body().into_reader();
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line == "event: metadata"));
+    // Two kinds, so that the one is not taken for the other.
+    server.terminate();
+    server.signal("INT");
+    assert_eq!(server.wait().code(), Some(1));
 }
 
 #[cfg(unix)]
