@@ -18,7 +18,7 @@ pub enum Error {
     /// The operating system does not tell the process when to end.
     #[error("cannot listen for signals")]
     Signals(#[source] io::Error),
-    /// A second signal came before everything had come to its end.
+    /// A second signal came while runs were under way that had not reached a commit.
     #[error("ended before the runs had reached a commit")]
     CutShort {
         /// The number of the signal.

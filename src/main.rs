@@ -1,5 +1,7 @@
 //! The `eddyline` command: settings to a server, and its end to an exit code.
 
+mod report;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -7,6 +9,7 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use eddyline::project::{Mode, Modes};
+use eddyline::settings::LogFormat;
 use eddyline::{Graph, Server, Settings};
 
 mod stdio;
@@ -152,6 +155,7 @@ impl Serve {
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    let format = cli.log_format();
     let done = match cli.command {
         Some(Command::Run(run)) => run.run(),
         Some(Command::Draw(draw)) => draw.draw(),
@@ -162,10 +166,28 @@ fn main() -> ExitCode {
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if report::nobody_reads(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            report::failure(&error, format);
             ExitCode::FAILURE
         }
+    }
+}
+
+impl Cli {
+    /// How a failure is told. Settings that cannot be read say nothing of it, and the flag does.
+    fn log_format(&self) -> LogFormat {
+        let serve = match &self.command {
+            None => &self.serve,
+            Some(Command::Serve(serve)) => serve,
+            Some(_) => return LogFormat::Text,
+        };
+        let said = serve.log_format.as_deref().map(|format| match format {
+            "json" => LogFormat::Json,
+            _ => LogFormat::Text,
+        });
+        let set = || Some(loader(serve.config.clone()).load().ok()?.log.format);
+        said.or_else(set).unwrap_or(LogFormat::Text)
     }
 }
 

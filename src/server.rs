@@ -67,7 +67,7 @@ impl Server {
     }
 
     /// Serves until Ctrl-C or SIGTERM, or until a transport ends; then streams end, runs reach a commit,
-    /// and it returns. A second signal ends it at once, with [`Error::CutShort`].
+    /// and it returns. A second signal ends it at once, with [`Error::CutShort`] if that cuts runs off.
     ///
     /// Logs go to stderr as the settings say, unless the program has set up a log of its own.
     /// Blocks the OS thread, which must not be one of an async runtime.
@@ -185,7 +185,7 @@ async fn serve(
     (quit, stop): (Shutdown, Shutdown),
 ) -> Result<(), Error> {
     let mut signals = signals::listen().map_err(Error::Signals)?;
-    let served = serve_all(runtime.handle(), transports, stop.clone());
+    let (handle, served) = (runtime.handle(), serve_all(runtime.handle(), transports, stop.clone()));
     let graceful = async {
         // No new request comes in by then, and what is under way is told to its end.
         let (served, ()) = join(served, async {
@@ -203,7 +203,7 @@ async fn serve(
     };
     tokio::select! {
         served = graceful => served,
-        signal = told_twice => Err(Error::CutShort { signal }),
+        signal = told_twice => if handle.runs_under_way() > 0 { Err(Error::CutShort { signal }) } else { Ok(()) },
     }
 }
 

@@ -44,9 +44,33 @@ fn draw_prints_mermaid() {
 }
 
 #[test]
+fn a_graph_that_uses_the_store_has_one() {
+    let (code, out, err) = eddyline(&["run", "memory", "--input", r#"{"topic": "rain"}"#]);
+    assert_eq!(
+        (code, out.as_str()),
+        (Some(0), "updates {\"remember\":{\"joke\":\"before: nothing\"}}\n"),
+        "{err}"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_reader_that_has_read_enough_is_no_error() {
+    use std::process::Stdio;
+
+    let mut command = Command::new(env!("CARGO_BIN_EXE_eddyline"));
+    command.args(["run", "slow", "--input", r#"{"seconds": 0.05, "steps": 3}"#, "--stream", "custom"]);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert_eq!((output.status.code(), output.stderr), (Some(0), Vec::new()));
+}
+
+#[test]
 fn what_cannot_run_is_named_and_ends_with_a_code() {
     for (words, said) in [
-        (&["run", "agnt"][..], "there is no graph `agnt`; there are agent, "),
+        (&["run", "agent", "--input", "null"][..], "error[EMPTY_INPUT]: "),
+        (&["run", "agnt"], "there is no graph `agnt`; there are agent, "),
         (&["run", "agent", "--input", "{topic"], "the input is not JSON"),
         (&["run", "agent", "--stream", "zzz"], "unknown stream mode `zzz`"),
         (&["run", "failing", "--input", r#"{"out": []}"#], "ValueError: boom"),

@@ -146,3 +146,36 @@ fn what_is_wrong_is_said_and_the_server_goes_on() {
     }
     check_stream(post(&server, "/runs/stream", &joke()), "");
 }
+
+#[test]
+fn a_run_knows_the_request_that_made_it() {
+    let server = Server::start();
+    let thread = read(post(&server, "/threads", &json!({})));
+    let path = format!("/threads/{}/runs", thread["thread_id"].as_str().expect("an id"));
+    let headers = [
+        ("x-request-id", "mine"),
+        ("langsmith-trace", "trace"),
+        ("baggage", "langsmith-tags=a%2Cb"),
+        ("authorization", "secret"),
+    ];
+    let body = json!({
+        "assistant_id": "agent", "input": {"topic": "rain"},
+        "config": {"configurable": {"k": 1, "langgraph_request_id": "theirs"}},
+    });
+    let answer = ask(&server, "POST", &path, &headers, &body.to_string());
+    assert_eq!(header(&answer, "x-request-id"), "mine");
+    let run = read(answer);
+    let configurable = run["kwargs"]["config"]["configurable"].as_object().expect("an object");
+    let own = ["run_id", "thread_id", "graph_id", "assistant_id"];
+    let said: serde_json::Map<_, _> = configurable
+        .iter()
+        .filter(|(key, _)| !own.contains(&key.as_str()))
+        .map(|(k, v)| (k.clone(), v.clone()))
+        .collect();
+    let expected = json!({
+        "k": 1, "langsmith-trace": "trace", "langsmith-tags": ["a", "b"], "langgraph_request_id": "mine",
+        "langgraph_auth_user": null, "langgraph_auth_user_id": "", "langgraph_auth_permissions": [],
+    });
+    assert_eq!(Value::Object(said), expected);
+    assert_eq!(run["kwargs"]["context"], json!({"k": 1}), "the context is the client's alone");
+}

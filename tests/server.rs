@@ -72,7 +72,11 @@ impl Server {
 
     /// Tells the server to end (SIGTERM), as a service manager does.
     pub(crate) fn terminate(&self) {
-        let kill = format!("kill -TERM {}", self.child.id());
+        self.signal("TERM");
+    }
+
+    fn signal(&self, name: &str) {
+        let kill = format!("kill -{name} {}", self.child.id());
         assert!(Command::new("sh").args(["-c", &kill]).status().expect("sh runs").success());
     }
 
@@ -139,7 +143,56 @@ fn an_address_that_is_taken_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let port = taken.local_addr().expect("an address").port();
     let said = refused(&["--port", &port.to_string()]);
+    assert!(said.starts_with("error[ADDRESS_UNAVAILABLE]: "), "{said}");
     assert!(said.contains(&format!("cannot listen on 127.0.0.1:{port}")), "{said}");
+    assert!(said.contains("choose another port with --port"), "{said}");
+    let said = refused(&["--port", &port.to_string(), "--log-format", "json"]);
+    let line: serde_json::Value = serde_json::from_str(said.trim()).expect("one line of JSON");
+    assert_eq!((&line["level"], &line["fields"]["code"]), (&json!("ERROR"), &json!("ADDRESS_UNAVAILABLE")));
+}
+
+#[test]
+fn what_is_wrong_with_the_log_is_said_once() {
+    let said = refused(&["--log-level", "loud"]);
+    assert!(said.starts_with("error[LOG_LEVEL]: ") && said.matches("expected one of").count() == 1, "{said}");
+}
+
+#[test]
+fn what_is_no_data_folder_of_ours_is_left_alone() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("foreign-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let file = folder.join("eddyline.db");
+    std::fs::write(&file, "no database at all").expect("a file");
+    let refused_over = |place: &Path| refused(&["--port", "0", "--data-dir", place.to_str().expect("UTF-8")]);
+    let said = refused_over(&file);
+    assert!(said.contains("error[DATA_FOLDER_NOT_A_FOLDER]") && said.contains("is not a folder"), "{said}");
+    let said = refused_over(&folder);
+    assert!(said.contains("error[DATABASE_FOREIGN]") && said.contains("eddyline.db"), "{said}");
+    assert_eq!(std::fs::read(&file).expect("the file"), b"no database at all");
+    std::fs::remove_dir_all(folder).expect("the folder is there");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_cuts_runs_off_and_says_so() {
+    let server = Server::start();
+    let nap = json!({"assistant_id": "slow", "input": {"seconds": 20, "steps": 1}, "stream_mode": "custom"});
+    let stream = http::post(&server, "/runs/stream", &nap).into_body().into_reader();
+    let mut lines = BufReader::new(stream).lines().map_while(Result::ok);
+    assert!(lines.any(|line| line == "event: metadata"));
+    // Two kinds, so that the one is not taken for the other.
+    server.terminate();
+    server.signal("INT");
+    assert_eq!(server.wait().code(), Some(1));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_to_a_server_without_runs_is_no_failure() {
+    let server = Server::start();
+    server.terminate();
+    server.terminate();
+    assert_eq!(server.wait().code(), Some(0));
 }
 
 #[cfg(unix)]

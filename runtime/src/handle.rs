@@ -254,6 +254,17 @@ impl Handle {
         self.0.environment.at_work.count()
     }
 
+    /// A fresh id, for a transport whose client gave its request none.
+    pub fn new_request_id(&self) -> Uuid {
+        self.0.environment.ids.random()
+    }
+
+    /// How many runs are under way right now; those that wait do not count.
+    pub fn runs_under_way(&self) -> usize {
+        let environment = &self.0.environment;
+        environment.options.runs.max(1).saturating_sub(environment.places.available_permits())
+    }
+
     /// Deletes a run and the checkpoints that it made; one that is under way or waits is cancelled first. The
     /// thread's record stays as it is.
     ///

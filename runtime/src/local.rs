@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use eddyline_engine::ids::Timestamp;
-use eddyline_engine::local::{Invocation, Surroundings};
+use eddyline_engine::local::{Invocation, MemoryStore, Surroundings};
 use eddyline_engine::{AnyCommand, CompiledGraph, Graph, RunError, State, Update};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -66,9 +66,10 @@ impl<S: State> RunHere<S> for CompiledGraph<S> {
 
 /// Runs a graph right here whose state is known only at run time, such as one that was registered by its id.
 ///
-/// It goes on as it is polled; dropping it stops it.
+/// It has a long-term store of its own, unless it is given another. It goes on as it is polled; dropping it stops it.
 pub fn stream_json(graph: &Graph, input: Value) -> Invocation<Value> {
-    graph.run_any(input, Arc::new(Machine::default()))
+    let clock = SystemClock;
+    graph.run_any(input, Arc::new(Machine::default())).store(Arc::new(MemoryStore::new(move || clock.now())))
 }
 
 /// The machine's clock, its randomness, and timers that need no executor.

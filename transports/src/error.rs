@@ -8,7 +8,7 @@ use std::net::SocketAddr;
 #[non_exhaustive]
 pub enum Error {
     /// The address is taken, or not ours to take.
-    #[error("cannot listen on {address}")]
+    #[error("cannot listen on {address}{}", hint(.source))]
     Address {
         /// The address that was asked for.
         address: SocketAddr,
@@ -19,6 +19,14 @@ pub enum Error {
     /// The server stopped on its own.
     #[error("the server failed")]
     Failed(#[source] io::Error),
+}
+
+/// What to do about it, where that is known.
+fn hint(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::AddrInUse => ", which another program uses: choose another port with --port",
+        _ => "",
+    }
 }
 
 impl Error {

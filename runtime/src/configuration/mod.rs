@@ -91,6 +91,7 @@ pub(crate) fn derive(
     overlay(&mut configurable, &configurable_of(&thread.config));
     overlay(&mut configurable, &own);
     overlay(&mut configurable, &addressed(&request));
+    overlay(&mut configurable, &request.caller);
     overlay(&mut configurable, &server_values(assistant, thread_id, run_id));
 
     let mut context = assistant.context.clone();

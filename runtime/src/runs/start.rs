@@ -52,6 +52,8 @@ pub struct StartRun {
     pub checkpoint_id: Option<Uuid>,
     /// `{checkpoint_id?, checkpoint_ns?, checkpoint_map?}`: added to the configurable values.
     pub checkpoint: Map<String, Value>,
+    /// What a server knows of whoever asks: added to the configurable values, and to nothing else.
+    pub caller: Map<String, Value>,
     /// When progress is stored.
     pub durability: Durability,
     /// What to do when the thread does not exist. A run without a thread always makes one.
@@ -92,6 +94,7 @@ impl StartRun {
             interrupt_after: None,
             checkpoint_id: None,
             checkpoint: Map::new(),
+            caller: Map::new(),
             durability: Durability::default(),
             if_not_exists: IfNotExists::default(),
             multitask_strategy: MultitaskStrategy::default(),

@@ -238,6 +238,36 @@ fn a_run_that_is_stopped_leaves_what_it_has_stored() {
 }
 
 #[test]
+fn a_second_cancel_with_another_action_is_told_the_truth() {
+    let (interrupt, rollback) = (CancelAction::Interrupt, CancelAction::Rollback);
+    for (first, second) in [(interrupt, rollback), (rollback, interrupt), (interrupt, interrupt)] {
+        gathering(async |handle, _| {
+            let thread_id = thread(&handle).await;
+            let (run, _events) = start(&handle, thread_id, Durability::Async).await;
+            let stop = |action, wait| {
+                handle.cancel(CancelRun {
+                    action,
+                    wait,
+                    thread_id,
+                    run_id: run.run_id,
+                    reason: "x".to_owned(),
+                })
+            };
+            stop(first, false).await.unwrap();
+            // What the run came to is on its way to storage by now.
+            let answer = stop(second, true).await;
+            let is_there = handle.run(thread_id, run.run_id).await.is_ok();
+            assert_eq!(is_there, first == interrupt, "{first:?}");
+            let is_true = match answer {
+                Ok(()) => !(second == rollback && is_there),
+                Err(error) => error.code() == "NOTHING_TO_CANCEL" && is_there,
+            };
+            assert!(is_true, "{first:?}, then {second:?}");
+        });
+    }
+}
+
+#[test]
 fn an_end_on_its_way_is_not_the_end_when_a_commit_before_it_is_lost() {
     for in_doubt in [false, true] {
         gathering(async |handle, plan| {

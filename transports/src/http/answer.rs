@@ -3,7 +3,7 @@
 use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::StatusCode;
-use actix_web::http::header::{ContentType, HeaderName, HeaderValue};
+use actix_web::http::header::{ContentType, HeaderName, HeaderValue, RETRY_AFTER};
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError};
 use serde::Serialize;
@@ -12,6 +12,10 @@ use crate::wire::{self, PageOf, Reason, Refusal, Select};
 
 /// What a handler ends with.
 pub(super) type Answer = Result<HttpResponse, Refusal>;
+
+/// After how many seconds a client may ask again for what there was no room for: about as long as a short run
+/// takes, and a server that starts again.
+const TRY_AGAIN: u64 = 5;
 
 /// 200 with a document.
 pub(super) fn json(value: &impl Serialize) -> HttpResponse {
@@ -67,6 +71,11 @@ impl ResponseError for Refusal {
     fn error_response(&self) -> HttpResponse {
         match self.reason {
             Reason::Internal => broken(),
+            Reason::Unavailable => {
+                let mut answer = document(self.status_code(), self);
+                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(TRY_AGAIN));
+                answer
+            }
             _ => document(self.status_code(), self),
         }
     }
@@ -77,6 +86,11 @@ impl From<eddyline_runtime::Error> for Refusal {
         use eddyline_engine::StorageError;
         use eddyline_engine::store::StoreError;
         use eddyline_runtime::Error;
+        // It is one storage, whoever asks it.
+        let error = match error {
+            Error::Store(StoreError::Storage(error)) => Error::Storage(error),
+            error => error,
+        };
         let reason = match &error {
             Error::ThreadNotFound { .. }
             | Error::RunNotFound { .. }
@@ -105,20 +119,31 @@ impl From<eddyline_runtime::Error> for Refusal {
             | Error::TooManyRuns { .. }
             | Error::TooManyDeliveries { .. }
             | Error::Stopping
+            | Error::Lost
             | Error::Storage(_) => Reason::Unavailable,
             _ => Reason::Internal,
         };
-        let unavailable = reason == Reason::Unavailable && matches!(error, Error::Storage(_));
-        if reason == Reason::Internal || unavailable {
+        let lost = reason == Reason::Unavailable && matches!(error, Error::Storage(_) | Error::Lost);
+        if reason == Reason::Internal || lost {
             // What is wrong inside is for the log; the client learns that something is.
             tracing::error!(code = error.code(), error = ?error, "a request failed");
         }
-        if unavailable {
-            let detail =
-                format!("{}: the server cannot store or read this now; its log says why", error.code());
-            return Self::new(reason, detail);
-        }
-        Self::new(reason, capitalised(&error.to_string()))
+        let detail = capitalised(&error.to_string());
+        Self::new(
+            reason,
+            match error {
+                Error::Storage(_) if lost => {
+                    format!("{}: the server cannot store or read this now; its log says why", error.code())
+                }
+                Error::TooManyRuns { .. } => {
+                    format!("{detail}; the setting `runs.max_open` says how many may")
+                }
+                // Whoever was asked lost its storage before it could say so.
+                Error::Lost => format!("{}: {}", error.code(), error),
+                Error::QueueFull { .. } => format!("{detail}; try again when one of them is over"),
+                _ => detail,
+            },
+        )
     }
 }
 

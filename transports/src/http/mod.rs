@@ -15,6 +15,7 @@ mod leaving;
 mod meta;
 mod protocol;
 mod request;
+mod request_id;
 mod routes;
 mod run;
 mod runs;
@@ -25,6 +26,8 @@ mod tests;
 mod thread_stream;
 mod threads;
 mod told;
+#[cfg(test)]
+mod trouble_tests;
 mod waiting;
 mod webhooks;
 mod websocket;
@@ -126,18 +129,25 @@ impl Transport for Http {
             let cors = cors::policy(&options.cors_origins);
             App::new().app_data(served.clone()).configure(routes::configure).wrap(cors)
         };
-        HttpServer::new(app)
+        let server = HttpServer::new(app)
             .workers(workers)
             // Small frames must not wait for the acknowledgement of the frame before.
             .tcp_nodelay(true)
             // A client that is gone while its stream is idle is noticed only so.
             .h1_allow_half_closed(false)
             .shutdown_timeout(options.stop_grace.as_secs() + FAREWELL)
-            .shutdown_signal(stop.begun())
+            .disable_signals()
             .listen(listener)
             .map_err(Error::Failed)?
-            .run()
-            .await
-            .map_err(Error::Failed)
+            .run();
+        // Not by its own signal: after that it ends the whole actix System, and waits before it does.
+        let handle = server.handle();
+        let stopping = actix_web::rt::spawn(async move {
+            stop.begun().await;
+            handle.stop(true).await;
+        });
+        let ended = server.await;
+        stopping.abort();
+        ended.map_err(Error::Failed)
     }
 }

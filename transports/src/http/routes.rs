@@ -9,6 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, Route};
 use actix_web_lab::middleware::CatchPanic;
 
 use super::answer::{Answer, in_words};
+use super::request_id::identified;
 use super::{
     assistants, crons, meta, protocol, run, runs, state, store, thread_stream, threads, webhooks, websocket,
 };
@@ -109,7 +110,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
 pub(super) fn resource<const N: usize>(path: &str, routes: [Route; N]) -> impl HttpServiceFactory + use<N> {
     let resource = web::resource(path);
     let resource = routes.into_iter().fold(resource, actix_web::Resource::route);
-    resource.wrap(CatchPanic::default()).wrap(from_fn(in_words))
+    resource.wrap(CatchPanic::default()).wrap(from_fn(in_words)).wrap(from_fn(identified))
 }
 
 /// Whatever answers GET answers HEAD.

@@ -74,20 +74,18 @@ pub(super) async fn cancel(served: Data<Served>, path: Path<(String, String)>, a
     let run = find(&served, &path).await?;
     let request = cancel.request(&run)?;
     let runtime = served.runtime.clone();
-    if !request.wait {
-        detached(async move { runtime.cancel(request).await }).await?;
+    // Its answer alone says whether the run was stopped, or was over by itself meanwhile: no other comes before it.
+    let stopped = detached(async move { runtime.cancel(request).await });
+    if !cancel.wait {
+        stopped.await?;
         return Ok(HttpResponse::Accepted().finish());
     }
     let subscription = listen(&served, &run, Begin::Now).await?;
-    let cancelling = actix_web::rt::spawn(async move { runtime.cancel(request).await });
+    stopped.await?;
     let stays = Leaving::new(&run, false, &served);
+    // The end is told once it is stored.
     let result = told::result(run.clone(), subscription, OrElse::Nothing, stays, served.runtime.clone());
-    let document = async {
-        // That the run is over by itself meanwhile is as good.
-        let (_, result) = futures_util::join!(cancelling, result);
-        result
-    };
-    Ok(told::document(&run, document, &served))
+    Ok(told::document(&run, result, &served))
 }
 
 async fn find(served: &Served, path: &(String, String)) -> Result<Run, Refusal> {

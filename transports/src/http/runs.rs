@@ -8,49 +8,67 @@ use uuid::Uuid;
 use super::answer::{self, Answer};
 use super::leaving::Leaving;
 use super::request::{Served, detached, query, thread_id};
+use super::request_id::said_by;
 use super::told::{self, At, OrElse};
-use crate::wire::{Cancel, CancelBody, Events, Refusal, RunBody, RunJson};
+use crate::wire::{Cancel, CancelBody, Events, Refusal, RunBody, RunJson, caller};
 
 /// `POST /threads/{thread_id}/runs/stream`: a run on a thread, and its events.
-pub(super) async fn stream_on_thread(served: Data<Served>, path: Path<String>, payload: Payload) -> Answer {
-    let started = start(&served, Some(thread_id(&path)?), payload).await?;
+pub(super) async fn stream_on_thread(
+    served: Data<Served>,
+    path: Path<String>,
+    asked: HttpRequest,
+    payload: Payload,
+) -> Answer {
+    let started = start(&served, Some(thread_id(&path)?), &asked, payload).await?;
     let at = At::thread(&started.run);
     Ok(started.stream(&at, &served))
 }
 
 /// `POST /runs/stream`: a run on a thread of its own, and its events.
-pub(super) async fn stream(served: Data<Served>, payload: Payload) -> Answer {
-    let started = start(&served, None, payload).await?;
+pub(super) async fn stream(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
+    let started = start(&served, None, &asked, payload).await?;
     let at = At::run(&started.run);
     Ok(started.stream(&at, &served))
 }
 
 /// `POST /threads/{thread_id}/runs/wait`: a run on a thread, and what it comes to.
-pub(super) async fn wait_on_thread(served: Data<Served>, path: Path<String>, payload: Payload) -> Answer {
-    Ok(start(&served, Some(thread_id(&path)?), payload).await?.wait(OrElse::Thread, &served))
+pub(super) async fn wait_on_thread(
+    served: Data<Served>,
+    path: Path<String>,
+    asked: HttpRequest,
+    payload: Payload,
+) -> Answer {
+    Ok(start(&served, Some(thread_id(&path)?), &asked, payload).await?.wait(OrElse::Thread, &served))
 }
 
 /// `POST /runs/wait`: a run on a thread of its own, and what it comes to.
-pub(super) async fn wait(served: Data<Served>, payload: Payload) -> Answer {
-    Ok(start(&served, None, payload).await?.wait(OrElse::Nothing, &served))
+pub(super) async fn wait(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
+    Ok(start(&served, None, &asked, payload).await?.wait(OrElse::Nothing, &served))
 }
 
 /// `POST /threads/{thread_id}/runs`: a run on a thread, that nobody waits for.
-pub(super) async fn create_on_thread(served: Data<Served>, path: Path<String>, payload: Payload) -> Answer {
-    let run = start(&served, Some(thread_id(&path)?), payload).await?.run;
+pub(super) async fn create_on_thread(
+    served: Data<Served>,
+    path: Path<String>,
+    asked: HttpRequest,
+    payload: Payload,
+) -> Answer {
+    let run = start(&served, Some(thread_id(&path)?), &asked, payload).await?.run;
     Ok(created(&run, &At::thread(&run)))
 }
 
 /// `POST /runs`: a run on a thread of its own, that nobody waits for.
-pub(super) async fn create(served: Data<Served>, payload: Payload) -> Answer {
-    let run = start(&served, None, payload).await?.run;
+pub(super) async fn create(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
+    let run = start(&served, None, &asked, payload).await?.run;
     Ok(created(&run, &At::run(&run)))
 }
 
 /// `POST /runs/batch`: several runs, each on a thread of its own. All of them are started, or none.
-pub(super) async fn batch(served: Data<Served>, payload: Payload) -> Answer {
+pub(super) async fn batch(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
     let bodies = served.list::<RunBody>(payload).await?.into_iter();
-    let requests: Vec<StartRun> = bodies.map(|body| body.into_request(None)).collect::<Result<_, _>>()?;
+    let caller = caller(said_by(asked.headers()));
+    let request = |body: RunBody| Ok(StartRun { caller: caller.clone(), ..body.into_request(None)? });
+    let requests: Vec<StartRun> = bodies.map(request).collect::<Result<_, Refusal>>()?;
     let runtime = served.runtime.clone();
     let runs = detached(async move { start_all(&runtime, requests).await }).await?;
     Ok(answer::json(&runs.iter().map(RunJson).collect::<Vec<_>>()))
@@ -116,10 +134,15 @@ impl Started {
 }
 
 /// Starts the run that the body asks for. It is started even when the client goes away meanwhile.
-async fn start(served: &Served, thread_id: Option<Uuid>, payload: Payload) -> Result<Started, Refusal> {
+async fn start(
+    served: &Served,
+    thread_id: Option<Uuid>,
+    asked: &HttpRequest,
+    payload: Payload,
+) -> Result<Started, Refusal> {
     let body = served.body::<RunBody>(payload).await?;
     let cancel_on_disconnect = body.cancels_on_disconnect();
-    let request = body.into_request(thread_id)?;
+    let request = StartRun { caller: caller(said_by(asked.headers())), ..body.into_request(thread_id)? };
     let runtime = served.runtime.clone();
     let (run, subscription) = detached(async move { runtime.start_run(request).await }).await?;
     Ok(Started { run, subscription, cancel_on_disconnect })

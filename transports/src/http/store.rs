@@ -7,7 +7,7 @@ use super::answer::{self, Answer};
 use super::request::{Served, detached, query};
 use crate::wire::{
     DeleteItemBody, FoundItemsJson, ItemJson, NamespacesBody, NamespacesJson, PutItemBody, SearchItemsBody,
-    get_item,
+    get_item, key_missing,
 };
 
 /// `PUT /store/items`.
@@ -20,7 +20,10 @@ pub(super) async fn put(served: Data<Served>, payload: Payload) -> Answer {
 
 /// `GET /store/items`: `null` when there is no such item.
 pub(super) async fn read(served: Data<Served>, asked: HttpRequest) -> Answer {
-    let item = served.runtime.item(get_item(&query(&asked)?)?).await?;
+    let Some(request) = get_item(&query(&asked)?)? else {
+        return Ok(HttpResponse::BadRequest().json(key_missing()));
+    };
+    let item = served.runtime.item(request).await?;
     Ok(answer::json(&item.as_ref().map(ItemJson::new)))
 }
 

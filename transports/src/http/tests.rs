@@ -95,6 +95,32 @@ async fn bodies_and_ids_that_make_no_sense() {
 }
 
 #[actix_web::test]
+async fn an_item_without_a_key_is_refused_in_its_own_way() {
+    check(TestRequest::get().uri("/store/items?namespace=a"), 400, r#"{"error":"Key is required"}"#).await;
+}
+
+#[actix_web::test]
+async fn flags_say_what_there_is() {
+    let info: serde_json::Value =
+        serde_json::from_str(&ask(TestRequest::get().uri("/info")).await.body).unwrap();
+    let expected = serde_json::json!({
+        "assistants": true, "crons": false, "langsmith": false, "langsmith_tracing_replicas": false,
+        "langsmith_tracing_session_on_runs": false, "strict_resume": true,
+    });
+    assert_eq!(info["flags"], expected);
+}
+
+#[actix_web::test]
+async fn a_request_for_work_has_an_id() {
+    let path = "/threads/00000000-0000-0000-0000-000000000001";
+    let answer = ask(TestRequest::get().uri(path).insert_header(("x-request-id", "mine"))).await;
+    assert_eq!((answer.status.as_u16(), answer.header("x-request-id")), (404, "mine"));
+    let fresh = ask(TestRequest::get().uri(path)).await;
+    assert!(fresh.header("x-request-id").parse::<uuid::Uuid>().is_ok(), "a fresh one");
+    assert_eq!(ask(TestRequest::get().uri("/ok")).await.header("x-request-id"), "");
+}
+
+#[actix_web::test]
 async fn a_handler_that_panics_takes_nothing_with_it() {
     let answer = check(TestRequest::get().uri("/broken"), 500, "Internal Server Error").await;
     assert!(answer.header("content-type").starts_with("text/plain"));
@@ -114,9 +140,11 @@ async fn pages_of_other_origins_may_read() {
         .method("OPTIONS".parse().unwrap())
         .insert_header(("origin", "https://chat.example.org"))
         .insert_header(("access-control-request-method", "POST"))
-        .insert_header(("access-control-request-headers", "x-api-key,content-type"));
+        .insert_header(("access-control-request-headers", "x-api-key,content-type"))
+        .insert_header(("access-control-request-private-network", "true"));
     let answer = ask(preflight).await;
     assert_eq!((answer.status.as_u16(), answer.header("access-control-max-age")), (200, "600"));
     assert!(answer.header("access-control-allow-headers").contains("x-api-key"));
+    assert_eq!(answer.header("access-control-allow-private-network"), "true");
     assert!(answer.header("access-control-allow-methods").contains("DELETE"));
 }

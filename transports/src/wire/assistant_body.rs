@@ -164,7 +164,7 @@ mod tests {
         check(json!({"graph_id": "a", "assistant_id": "x"}), "Invalid assistant ID: must be a UUID");
         check(
             json!({"graph_id": "a", "config": {"tags": 1}}),
-            "`config`: invalid type: integer `1`, expected a sequence",
+            "`config.tags`: invalid type: integer `1`, expected a sequence",
         );
         check(
             json!({"graph_id": "a", "if_exists": "maybe"}),

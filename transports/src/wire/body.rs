@@ -21,7 +21,15 @@ pub(crate) fn parse_list<T: DeserializeOwned>(body: &[u8]) -> Result<Vec<T>, Ref
 }
 
 fn json(body: &[u8]) -> Result<Value, Refusal> {
-    serde_json::from_slice(body).map_err(|_| Refusal::unprocessable("Invalid JSON in request body"))
+    serde_json::from_slice(body).map_err(|error| {
+        // The reader has no other name for it.
+        let is_too_deep = error.to_string().starts_with("recursion limit exceeded");
+        Refusal::unprocessable(if is_too_deep {
+            "The JSON of the request body nests deeper than the allowed 127 levels"
+        } else {
+            "Invalid JSON in request body"
+        })
+    })
 }
 
 /// Reads a document that must be an object.
@@ -29,11 +37,34 @@ pub(super) fn read<T: DeserializeOwned>(value: Value) -> Result<T, Refusal> {
     if !value.is_object() {
         return Err(Refusal::unprocessable(format!("{value} is not of type \"object\"")));
     }
+    named(value).map_err(Refusal::unprocessable)
+}
+
+/// Reads a value; what is wrong is said with its place, and in words.
+pub(super) fn named<T: DeserializeOwned>(value: Value) -> Result<T, String> {
     serde_path_to_error::deserialize(value).map_err(|error| {
-        let (path, inner) = (error.path().to_string(), error.inner());
+        let (path, inner) = (error.path().to_string(), error.inner().to_string());
+        let inner = in_words(&inner);
         // The path of a key that is missing is the object it is missing from.
-        Refusal::unprocessable(if path == "." { inner.to_string() } else { format!("`{path}`: {inner}") })
+        match (path.as_str(), inner.strip_prefix('`')) {
+            (".", _) => inner,
+            // What was read by itself names its own place.
+            (_, Some(rest)) if inner.contains("`: ") => format!("`{path}.{rest}"),
+            _ => format!("`{path}`: {inner}"),
+        }
     })
+}
+
+/// The last words of what serde says name a type of ours, which means nothing to a client.
+fn in_words(said: &str) -> String {
+    let Some((found, wanted)) = said.rsplit_once("expected ") else { return said.to_owned() };
+    let wanted = match wanted {
+        "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number that is not negative",
+        "i8" | "i16" | "i32" | "i64" | "isize" => "a whole number",
+        "f32" | "f64" => "a number",
+        other => other,
+    };
+    format!("{found}expected {wanted}")
 }
 
 /// Keys that the server sets in `configurable` and `context`; from clients they would be lies.
@@ -146,8 +177,10 @@ mod tests {
         check(r#"{"id": 1}"#, "`id`: invalid type: integer `1`, expected a string");
         check(
             r#"{"id": "a", "inner": {"count": 300}}"#,
-            "`inner.count`: invalid value: integer `300`, expected u8",
+            "`inner.count`: invalid value: integer `300`, expected a whole number that is not negative",
         );
+        let deep = format!("{}{}", "[".repeat(200), "]".repeat(200));
+        check(&deep, "The JSON of the request body nests deeper than the allowed 127 levels");
     }
 
     #[test]

@@ -9,7 +9,8 @@ use super::{Query, Refusal, id};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Cancel {
     action: CancelAction,
-    wait: bool,
+    /// Whether to answer when the run has stopped.
+    pub(crate) wait: bool,
 }
 
 impl Cancel {
@@ -22,7 +23,7 @@ impl Cancel {
         Self { action, wait: query.flag("wait") }
     }
 
-    /// The request to stop `run`; refused when there is nothing to stop.
+    /// The request to stop `run`, which does not wait for its end; refused when there is nothing to stop.
     pub(crate) fn request(self, run: &Run) -> Result<CancelRun, Refusal> {
         if run.status.is_final() {
             return Err(Refusal::not_found("No runs found to cancel."));
@@ -36,7 +37,7 @@ impl Cancel {
                 "{} requested via POST /threads/{{thread_id}}/runs/{{run_id}}/cancel",
                 self.word()
             ),
-            wait: self.wait,
+            wait: false,
         })
     }
 

@@ -7,14 +7,18 @@ pub(crate) fn ok() -> Value {
     json!({"ok": true, "services": {}})
 }
 
-/// Which server this is, and what of the API it has.
+/// Which server this is, and what of the API it has: every flag that clients know, as it is here.
 pub(crate) fn info() -> Value {
     json!({
         "version": env!("CARGO_PKG_VERSION"),
+        "langgraph_py_version": null,
         "flags": {
             "assistants": true,
             "crons": true,
             "langsmith": false,
+            "langsmith_tracing_replicas": false,
+            "langsmith_tracing_session_on_runs": false,
+            "strict_resume": true,
         },
         "host": {
             "kind": "self-hosted",

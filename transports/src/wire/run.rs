@@ -7,7 +7,8 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::Refusal;
-use super::body::strip;
+use super::body::{named, strip};
+use super::checkpoint::{CheckpointConfig, checkpoint_id};
 use super::run_fields::{Config, Modes, Multitask, Pauses, delay, not_built};
 
 /// The body of `POST /runs/stream` and of its siblings.
@@ -69,11 +70,12 @@ impl RunBody {
     pub(crate) fn into_request(self, thread_id: Option<Uuid>) -> Result<StartRun, Refusal> {
         self.refuse_what_is_not_built()?;
         let durability = self.durability();
-        let checkpoint_id = self.checkpoint_id.map(|id| id.parse()).transpose();
+        let checkpoint_id = self.checkpoint_id.as_deref().map(checkpoint_id).transpose()?;
         let mut request = StartRun {
             thread_id,
             input: self.input.map(Into::into),
-            command: self.command.filter(|command| !command.is_empty()).map(Value::Object),
+            // One that says nothing is none.
+            command: self.command.filter(|said| said.values().any(|part| !part.is_null())).map(Value::Object),
             config: self.config.unwrap_or_default().0,
             context: self.context.unwrap_or_default(),
             metadata: self.metadata.unwrap_or_default(),
@@ -81,7 +83,7 @@ impl RunBody {
             resumable: self.stream_resumable.unwrap_or_default(),
             interrupt_before: self.interrupt_before.map(|pauses| pauses.0),
             interrupt_after: self.interrupt_after.map(|pauses| pauses.0),
-            checkpoint_id: checkpoint_id.map_err(|_| Refusal::unprocessable("Invalid checkpoint ID"))?,
+            checkpoint_id,
             checkpoint: self.checkpoint.unwrap_or_default(),
             durability,
             strict_resume: self.strict_resume.unwrap_or_default(),
@@ -109,6 +111,9 @@ impl RunBody {
         // The thread is the one of the path, whatever the checkpoint says.
         request.checkpoint.shift_remove("thread_id");
         request.checkpoint.retain(|_, value| !value.is_null());
+        named::<CheckpointConfig>(Value::Object(request.checkpoint.clone()))
+            .map_err(|wrong| Refusal::unprocessable(format!("`checkpoint`: {wrong}")))?
+            .address()?;
         Ok(request)
     }
 
@@ -179,6 +184,8 @@ mod tests {
         }));
         let request = request.unwrap();
         assert!(request.command.is_none(), "an empty command says nothing");
+        let nulls = json!({"assistant_id": "a", "command": {"update": null, "resume": null, "goto": null}});
+        assert!(read(&nulls).unwrap().command.is_none());
         assert_eq!(Value::from(request.metadata), json!({"a": 1}));
         assert_eq!(request.config["configurable"], json!({"k": 1}));
         assert_eq!(Value::from(request.checkpoint), json!({"checkpoint_ns": ""}));
@@ -215,7 +222,12 @@ mod tests {
         );
         check(
             &json!({"assistant_id": "a", "config": {"recursion_limit": "many"}}),
-            "`config`: invalid type: string \"many\", expected u64",
+            "`config.recursion_limit`: invalid type: string \"many\", expected a whole number that is not negative",
+        );
+        check(&json!({"assistant_id": "a", "checkpoint": {"checkpoint_id": "x"}}), "Invalid checkpoint ID");
+        check(
+            &json!({"assistant_id": "a", "checkpoint": {"checkpoint_map": {"": "x"}}}),
+            "Invalid checkpoint ID",
         );
         check(&json!({"assistant_id": "a", "checkpoint_id": "x"}), "Invalid checkpoint ID");
         check(

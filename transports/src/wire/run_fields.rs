@@ -8,6 +8,7 @@ use serde::{Deserialize, Deserializer, de};
 use serde_json::{Map, Value};
 
 use super::Refusal;
+use super::body::named;
 
 /// Refuses a field that asks for something which the server cannot do: better than to seem to do it.
 pub(super) fn not_built(field: &str, asked_for: bool) -> Result<(), Refusal> {
@@ -101,7 +102,8 @@ impl<'de> Deserialize<'de> for Config {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let mut map = Map::deserialize(deserializer)?;
         map.retain(|_, value| !value.is_null());
-        Typed::deserialize(&map).map_err(de::Error::custom)?;
+        // Whoever reads this has no eyes for what is inside.
+        named::<Typed>(Value::Object(map.clone())).map_err(de::Error::custom)?;
         Ok(Self(map))
     }
 }

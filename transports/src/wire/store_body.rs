@@ -8,7 +8,7 @@ use eddyline_engine::store::{
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use super::{Query, Reason, Refusal};
+use super::{Query, Refusal};
 
 /// The body of `PUT /store/items`.
 #[derive(Debug, Deserialize)]
@@ -51,15 +51,15 @@ fn minutes(minutes: f64) -> Result<Duration, Refusal> {
     ttl.ok_or_else(|| Refusal::unprocessable("`ttl`: must be a number of minutes above zero"))
 }
 
-/// Which item the query of `GET /store/items` names; full stops stand between the labels of its namespace.
-pub(crate) fn get_item(query: &Query) -> Result<GetItem, Refusal> {
+/// Which item the query of `GET /store/items` names, if it has a key; full stops stand between the labels of its
+/// namespace.
+pub(crate) fn get_item(query: &Query) -> Result<Option<GetItem>, Refusal> {
+    let Some(key) = query.text_or_empty("key") else { return Ok(None) };
     let namespace = query.text("namespace").unwrap_or_default();
     let labels =
         if namespace.is_empty() { Vec::new() } else { namespace.split('.').map(str::to_owned).collect() };
-    let key =
-        query.text_or_empty("key").ok_or_else(|| Refusal::new(Reason::BadRequest, "Key is required"))?;
     let refresh_ttl = query.text("refresh_ttl").map(|_| query.flag("refresh_ttl"));
-    Ok(GetItem { place: place(labels, key.to_owned())?, refresh_ttl })
+    Ok(Some(GetItem { place: place(labels, key.to_owned())?, refresh_ttl }))
 }
 
 /// The body of `DELETE /store/items`.
@@ -144,7 +144,7 @@ impl NamespacesBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::wire::parse;
+    use crate::wire::{Reason, parse};
 
     fn put(body: &str) -> Result<PutItem, Refusal> {
         parse::<PutItemBody>(body.as_bytes())?.into_request()
@@ -158,7 +158,7 @@ mod tests {
         parse::<NamespacesBody>(body.as_bytes())?.into_request()
     }
 
-    fn get(pairs: &[(&str, &str)]) -> Result<GetItem, Refusal> {
+    fn get(pairs: &[(&str, &str)]) -> Result<Option<GetItem>, Refusal> {
         let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         get_item(&Query::new(pairs.collect()))
     }
@@ -201,14 +201,14 @@ mod tests {
 
     #[test]
     fn an_item_is_named_by_a_query() {
-        let item = get(&[("namespace", "a.b"), ("key", "k.1")]).unwrap();
+        let item = get(&[("namespace", "a.b"), ("key", "k.1")]).unwrap().unwrap();
         assert_eq!(item, GetItem::new(&["a", "b"], "k.1"));
-        let refresh =
-            |text| get(&[("namespace", "a"), ("key", "k"), ("refresh_ttl", text)]).unwrap().refresh_ttl;
+        let named = |pairs: &[(&str, &str)]| get(pairs).unwrap().unwrap();
+        let refresh = |text| named(&[("namespace", "a"), ("key", "k"), ("refresh_ttl", text)]).refresh_ttl;
         assert_eq!((refresh("true"), refresh("False"), refresh("")), (Some(true), Some(false), None));
-        assert_eq!(get(&[("namespace", "a"), ("key", "")]).unwrap(), GetItem::new(&["a"], ""));
-        assert!(get(&[("key", "k")]).unwrap().place.namespace.is_empty());
-        assert_eq!(get(&[("namespace", "a")]).unwrap_err().reason, Reason::BadRequest);
+        assert_eq!(named(&[("namespace", "a"), ("key", "")]), GetItem::new(&["a"], ""));
+        assert!(named(&[("key", "k")]).place.namespace.is_empty());
+        assert_eq!(get(&[("namespace", "a")]), Ok(None));
         assert_eq!(get(&[("namespace", "a..b"), ("key", "k")]).unwrap_err().reason, Reason::Unprocessable);
     }
 

@@ -2,7 +2,7 @@
 
 use eddyline_engine::store::{FoundItem, Item};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 /// An item for clients.
 #[derive(Serialize)]
@@ -51,6 +51,12 @@ impl<'a> FoundItemsJson<'a> {
 #[derive(Serialize)]
 pub(crate) struct NamespacesJson {
     pub(crate) namespaces: Vec<Vec<String>>,
+}
+
+/// What is said of an item that is asked for without its key: the one refusal that has no detail, as clients of the
+/// API know it.
+pub(crate) fn key_missing() -> Value {
+    json!({"error": "Key is required"})
 }
 
 #[cfg(test)]

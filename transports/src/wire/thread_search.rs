@@ -11,8 +11,11 @@ use super::{Reason, Refusal, Select, ThreadJson, id};
 /// The body of `POST /threads/search`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct ThreadSearch {
-    #[serde(flatten)]
-    which: ThreadCount,
+    // As in a count, and not flattened from one: that would lose the places of what is wrong.
+    ids: Option<Vec<String>>,
+    metadata: Option<Map<String, Value>>,
+    values: Option<Map<String, Value>>,
+    status: Option<String>,
     limit: Option<i64>,
     offset: Option<i64>,
     sort_by: Option<SortBy>,
@@ -92,7 +95,8 @@ impl ThreadSearch {
             offset,
         };
         let descending = self.sort_order.unwrap_or_default() == SortOrder::Desc;
-        let filter = self.which.into_filter()?;
+        let Self { ids, metadata, values, status, .. } = self;
+        let filter = ThreadCount { ids, metadata, values, status }.into_filter()?;
         Ok((SearchThreads { filter, sort_by, descending, limit, offset }, show))
     }
 }
@@ -174,6 +178,14 @@ mod tests {
             json!({"extract": {"status": "values.a"}}),
         ] {
             assert_eq!(read(&body).unwrap_err().reason, Reason::Unprocessable, "{body}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said_with_its_place() {
+        for field in ["metadata", "values"] {
+            let said = read(&json!({field: 5})).unwrap_err().detail;
+            assert_eq!(said, format!("`{field}`: invalid type: integer `5`, expected a map"));
         }
     }
 

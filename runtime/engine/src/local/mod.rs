@@ -109,13 +109,16 @@ impl<S> CompiledGraph<S> {
 }
 
 impl Graph {
-    /// A run with an input whose shape is known only now, as a graph without the type of its state takes it.
+    /// A run with an input whose shape is known only now, as a graph without the type of its state takes it. Null is
+    /// no input: there has to be something to go on from.
     pub fn run_any(
         &self,
         input: impl Into<Shared>,
         surroundings: Arc<dyn Surroundings>,
     ) -> Invocation<Value> {
-        Invocation::new(self.clone(), Ok(RunInput::Value(input.into())), surroundings)
+        let input = input.into();
+        let input = if input.is_null() { RunInput::Nothing } else { RunInput::Value(input) };
+        Invocation::new(self.clone(), Ok(input), surroundings)
     }
 }
 

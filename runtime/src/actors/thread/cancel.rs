@@ -69,11 +69,12 @@ impl Handler<ForgetThread> for ThreadActor {
 }
 
 impl Current {
-    /// It has let go, and what it came to is on its way to storage.
-    fn wait_for_end(&mut self, reply: Reply<()>) {
+    /// It has let go, and what it came to is on its way to storage: stopped it is only if that is how it ended, and
+    /// what it did is taken back only if that was asked for by then.
+    fn wait_for_end(&mut self, action: CancelAction, reply: Reply<()>) {
         match &mut self.stop {
-            Some(stop) => stop.waiting.push(reply),
-            None => self.too_late.push(reply),
+            Some(stop) if stop.cause.covers(action) => stop.waiting.push(reply),
+            _ => self.too_late.push(reply),
         }
     }
 }
@@ -96,7 +97,7 @@ impl ThreadActor {
                 self.apply(effects.split_off(1), ctx);
             }
             _ => match &mut self.current {
-                Some(current) if current.run_id == run_id => current.wait_for_end(reply),
+                Some(current) if current.run_id == run_id => current.wait_for_end(action, reply),
                 _ => self.nothing_to_cancel(run_id, reply),
             },
         }
@@ -123,8 +124,10 @@ impl ThreadActor {
             reason: reason.to_owned(),
             waiting: Vec::new(),
         });
-        if cause == StopCause::Cancelled(CancelAction::Rollback) {
-            stop.cause = cause;
+        if let StopCause::Cancelled(action) = cause
+            && !stop.cause.covers(action)
+        {
+            *stop = Stop { cause, reason: reason.to_owned(), waiting: std::mem::take(&mut stop.waiting) };
         }
         stop.waiting.extend(reply);
     }
@@ -133,6 +136,10 @@ impl ThreadActor {
     /// if the process ends before they have.
     pub(super) fn mark_cancelling(&mut self, run_id: Uuid, action: CancelAction) -> Change {
         let now = self.environment.now();
+        // One that is being rolled back stays so, whatever is asked later.
+        let stop = self.current.as_ref().and_then(|current| current.stop.as_ref());
+        let rolls_back = stop.is_some_and(|stop| stop.cause.covers(CancelAction::Rollback));
+        let action = if rolls_back { CancelAction::Rollback } else { action };
         let Queued { run, .. } = self.runs.get_mut(&run_id).expect("the queue holds runs that were accepted");
         run.status = RunStatus::Cancelling(action);
         run.updated_at = now;

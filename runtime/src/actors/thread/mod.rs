@@ -128,6 +128,18 @@ enum StopCause {
     TooLong,
 }
 
+impl StopCause {
+    /// Whether a run that is stopped for this is stopped as `action` wants it: what is kept is not taken back, and
+    /// what is taken back is stopped, too.
+    fn covers(self, action: CancelAction) -> bool {
+        match self {
+            Self::Cancelled(CancelAction::Rollback) => true,
+            Self::Cancelled(CancelAction::Interrupt) => action == CancelAction::Interrupt,
+            Self::TooLong => false,
+        }
+    }
+}
+
 impl ThreadActor {
     pub(crate) fn new(
         (thread_id, life): (Uuid, u64),

@@ -42,6 +42,18 @@ pub enum OpenError {
         /// The newest version that this program knows.
         known: i64,
     },
+    /// What should be the folder is a file.
+    #[error("the data folder `{}` is not a folder: choose another one", folder.display())]
+    NotAFolder {
+        /// Which.
+        folder: PathBuf,
+    },
+    /// The file by the name of the database is something else.
+    #[error("`{}` was not made by this program, and is left alone: choose another folder", file.display())]
+    Foreign {
+        /// Which.
+        file: PathBuf,
+    },
     /// SQLite did not open what it found in the folder.
     #[error("cannot open the database in `{}`", folder.display())]
     Database {
@@ -60,6 +72,8 @@ impl OpenError {
             Self::Folder { .. } => "DATA_FOLDER_UNUSABLE",
             Self::Locked { .. } => "DATA_FOLDER_LOCKED",
             Self::Newer { .. } => "DATA_FOLDER_NEWER",
+            Self::NotAFolder { .. } => "DATA_FOLDER_NOT_A_FOLDER",
+            Self::Foreign { .. } => "DATABASE_FOREIGN",
             Self::Database { .. } => "DATABASE_UNUSABLE",
         }
     }

@@ -18,6 +18,9 @@ impl FolderLock {
     /// Makes the folder if it is not there, and locks it.
     pub(super) fn take(folder: &Path) -> Result<Self, OpenError> {
         let unusable = |source| OpenError::Folder { folder: folder.to_owned(), source };
+        if folder.exists() && !folder.is_dir() {
+            return Err(OpenError::NotAFolder { folder: folder.to_owned() });
+        }
         fs::create_dir_all(folder).map_err(unusable)?;
         let mut options = File::options();
         let file = options.create(true).truncate(false).write(true).open(folder.join(FILE));

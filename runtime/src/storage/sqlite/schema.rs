@@ -23,7 +23,7 @@ use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::types::Type;
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, TransactionBehavior};
 
 use super::error::{Fault, OpenError};
 use super::terms;
@@ -248,7 +248,14 @@ const BUSY: Duration = Duration::from_secs(10);
 
 /// Opens the database of the folder, makes it if it is not there, and brings it to today's schema.
 pub(super) fn open(folder: &Path) -> Result<Connection, OpenError> {
-    let unusable = |source| OpenError::Database { folder: folder.to_owned(), source };
+    let unusable = |source: rusqlite::Error| match source.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => OpenError::Foreign { file: folder.join(FILE) },
+        _ => OpenError::Database { folder: folder.to_owned(), source },
+    };
+    // Before anything is set in it: what is not ours stays as it is.
+    if folder.join(FILE).exists() && is_foreign(folder).map_err(unusable)? {
+        return Err(OpenError::Foreign { file: folder.join(FILE) });
+    }
     let mut connection = connect(folder).map_err(unusable)?;
     let found = migrate(&mut connection).map_err(unusable)?;
     let known = version();
@@ -256,6 +263,17 @@ pub(super) fn open(folder: &Path) -> Result<Connection, OpenError> {
         return Err(OpenError::Newer { folder: folder.to_owned(), found, known });
     }
     Ok(connection)
+}
+
+/// True for a database that another program made: there is something in it, and no table of ours.
+fn is_foreign(folder: &Path) -> rusqlite::Result<bool> {
+    let connection = Connection::open(folder.join(FILE))?;
+    connection.busy_timeout(BUSY)?;
+    let tables = |table: &str| {
+        let named = "SELECT count(*) FROM sqlite_schema WHERE ?1 IN ('', name)";
+        connection.query_row(named, [table], |row| row.get::<_, i64>(0))
+    };
+    Ok(tables("")? > 0 && (tables("threads")? == 0 || tables("commits")? == 0))
 }
 
 /// A connection that is set up. Only `page_size` needs a database that is new.

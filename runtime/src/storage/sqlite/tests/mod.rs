@@ -46,6 +46,18 @@ impl Folder {
     }
 }
 
+#[test]
+fn a_database_of_another_program_is_left_alone() {
+    let folder = Folder::new("foreign");
+    let other = Connection::open(folder.0.join(schema::FILE)).unwrap();
+    other.execute_batch("CREATE TABLE recipes (name TEXT); INSERT INTO recipes VALUES ('soup')").unwrap();
+    let refused = SqliteStorage::open(&folder.0).map(drop).unwrap_err();
+    assert!(matches!(refused, OpenError::Foreign { .. }) && refused.to_string().contains("eddyline.db"));
+    let tables: i64 = other.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
+    let mode: String = other.pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap();
+    assert_eq!((tables, mode.as_str()), (1, "delete"), "nothing is set in it");
+}
+
 impl Drop for Folder {
     fn drop(&mut self) {
         let _ = fs::remove_dir_all(&self.0);
@@ -189,10 +201,10 @@ fn a_newer_schema_is_refused() {
 fn what_is_no_database_is_refused() {
     let folder = Folder::new("garbage");
     fs::write(folder.0.join(schema::FILE), [b'x'; 9000]).unwrap();
-    assert_eq!(SqliteStorage::open(&folder.0).unwrap_err().code(), "DATABASE_UNUSABLE");
+    assert_eq!(SqliteStorage::open(&folder.0).unwrap_err().code(), "DATABASE_FOREIGN");
     let file = folder.0.join("file");
     fs::write(&file, "").unwrap();
-    assert_eq!(SqliteStorage::open(file).unwrap_err().code(), "DATA_FOLDER_UNUSABLE");
+    assert_eq!(SqliteStorage::open(file).unwrap_err().code(), "DATA_FOLDER_NOT_A_FOLDER");
 }
 
 #[test]
