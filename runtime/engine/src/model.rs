@@ -18,8 +18,26 @@ pub struct ModelRequest {
     pub messages: Messages,
     /// The tools that it may call.
     pub tools: Vec<ToolSpec>,
-    /// Provider settings: temperature, stop words, response format, ….
+    /// The shape that the text of its answer has to have.
+    pub format: Option<ResponseFormat>,
+    /// Provider settings: temperature, stop words, ….
     pub options: Map<String, Value>,
+}
+
+/// The shape of an answer whose text is JSON (structured output).
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResponseFormat {
+    /// What it is called.
+    pub name: Key,
+    /// The JSON Schema that the answer fits.
+    pub schema: Value,
+}
+
+impl ResponseFormat {
+    /// Answers that can be read as `T`, called `name`.
+    pub fn of<T: schemars::JsonSchema>(name: impl Into<Key>) -> Self {
+        Self { name: name.into(), schema: crate::node::schema_of::<T>() }
+    }
 }
 
 /// A tool, as a model is told of it.
@@ -88,4 +106,6 @@ async fn sum(mut chunks: BoxStream<'static, Result<MessageChunk, NodeError>>) ->
 }
 
 mod call;
+mod source;
 pub use call::Chat;
+pub use source::{ModelSource, Models};
