@@ -7,6 +7,7 @@ use eddyline_config::{Settings, Threads, TtlStrategy};
 use eddyline_engine::Graph;
 use eddyline_engine::model::ChatModel;
 use eddyline_engine::store::Index;
+use eddyline_graphs::models::Providers;
 use eddyline_runtime::{Builder, Handle, Options, PruneStrategy, Runtime, Ttl};
 use eddyline_transports::{Http, HttpOptions, Shutdown, Transport};
 use futures_util::future::{LocalBoxFuture, join, join_all};
@@ -27,6 +28,7 @@ use crate::{Error, logging, signals};
 pub struct Server {
     settings: Settings,
     runtime: Builder,
+    stand_in: bool,
     transports: Vec<Serve>,
 }
 
@@ -37,7 +39,7 @@ type Serving = LocalBoxFuture<'static, Result<(), eddyline_transports::Error>>;
 impl Server {
     /// A server without graphs, with the transports that the settings describe.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, runtime: Runtime::builder(), transports: Vec::new() }
+        Self { settings, runtime: Runtime::builder(), stand_in: false, transports: Vec::new() }
     }
 
     /// Serves a graph under an id, which clients give as `assistant_id`.
@@ -46,9 +48,17 @@ impl Server {
         self
     }
 
-    /// Gives nodes a model under a name.
+    /// Gives nodes a model under a name, beside those of providers, such as `openai:gpt-4o-mini` and
+    /// `anthropic:claude-sonnet-4-5`, whose keys are in the environment ([`Providers`]).
     pub fn model(mut self, name: impl Into<String>, model: impl ChatModel) -> Self {
         self.runtime = self.runtime.model(name, model);
+        self
+    }
+
+    /// Lets a scripted model answer for every provider whose key is not set, and says so once in the log: for trying
+    /// out graphs. Otherwise such a model fails and names the variable.
+    pub fn stand_in_models(mut self) -> Self {
+        self.stand_in = true;
         self
     }
 
@@ -75,7 +85,7 @@ impl Server {
         let address = http.address();
         let mut transports = self.transports;
         transports.push(boxed(http));
-        let runtime = self.runtime.options(options(&self.settings));
+        let runtime = self.runtime.models(providers(self.stand_in)).options(options(&self.settings));
         let runtime = match &self.settings.data_dir {
             Some(folder) => runtime.data_dir(folder),
             None => runtime,
@@ -91,6 +101,22 @@ const SLACK: Duration = Duration::from_secs(2);
 
 fn boxed(transport: impl Transport + 'static) -> Serve {
     Box::new(move |runtime, stop| Box::pin(transport.serve(runtime, stop)))
+}
+
+/// Models of providers, with the keys of the environment.
+fn providers(stand_in: bool) -> Providers {
+    let providers = Providers::from_environment();
+    if !stand_in {
+        return providers;
+    }
+    let missing = providers.missing_keys();
+    if !missing.is_empty() {
+        tracing::warn!(
+            not_set = missing.join(", "),
+            "a scripted model answers for providers whose keys are not set"
+        );
+    }
+    providers.stand_in()
 }
 
 fn thread_ttl(threads: &Threads) -> Option<Ttl> {
