@@ -25,10 +25,13 @@
 //! | `slow` | waiting, by the clock of the run | [`examples/slow.rs`](examples::slow) |
 //! | `bench` | as many events as asked for | [`examples/bench.rs`](examples::bench) |
 //! | `showcase` | a tour: tokens, a tool, a question, a graph called from inside a node | [`examples/showcase.rs`](examples::showcase) |
-//! | `tools_agent` | the loop of a model and its tools | [`examples/tools_agent.rs`](examples::tools_agent) |
+//! | `tools_agent` | the loop of a model and its tools, by hand | [`examples/tools_agent.rs`](examples::tools_agent) |
+//! | `prebuilt_agent` | the same in a few lines, with a model that goes by a name | [`examples/prebuilt_agent.rs`](examples::prebuilt_agent) |
 
 pub mod examples;
 pub mod models;
+pub mod prebuilt;
 mod text;
+pub mod tools;
 
 pub use examples::all;

@@ -82,7 +82,8 @@ impl Endpoint {
     }
 
     fn url(&self) -> Result<Url, Fault> {
-        let refused = |problem: &str| Fault::lasting("ValueError", format!("the base URL is not one: {problem}"));
+        let refused =
+            |problem: &str| Fault::lasting("ValueError", format!("the base URL is not one: {problem}"));
         let mut url = Url::parse(&self.base).map_err(|error| refused(&error.to_string()))?;
         url.path_segments_mut()
             .map_err(|()| refused("it has no path"))?

@@ -50,7 +50,9 @@ impl Fault {
     pub(super) fn told(error: &Value) -> Self {
         let kind = error["type"].as_str().or(error["code"].as_str()).unwrap_or_default();
         let (class, passes) = match kind {
-            "overloaded_error" | "api_error" | "server_error" | "timeout_error" => ("InternalServerError", true),
+            "overloaded_error" | "api_error" | "server_error" | "timeout_error" => {
+                ("InternalServerError", true)
+            }
             "rate_limit_error" | "rate_limit_exceeded" => ("RateLimitError", true),
             _ => ("APIError", false),
         };
@@ -74,7 +76,8 @@ impl Fault {
 
     /// The error of the node, without these secrets.
     pub(super) fn without<'a>(self, secrets: impl IntoIterator<Item = &'a SecretString>) -> NodeError {
-        let clean = secrets.into_iter().fold(self.words, |words, secret| scrub(words, secret.expose_secret()));
+        let clean =
+            secrets.into_iter().fold(self.words, |words, secret| scrub(words, secret.expose_secret()));
         NodeError::visible(self.class, clean.chars().take(LONGEST).collect::<String>())
     }
 }

@@ -6,8 +6,8 @@
 //! Keys are held as secrets. They are not in what `Debug` shows, and what a provider says of them is blotted out of
 //! errors.
 
-mod anthropic;
 mod answer;
+mod anthropic;
 mod endpoint;
 mod fault;
 mod image;

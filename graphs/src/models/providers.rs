@@ -214,7 +214,8 @@ mod tests {
     #[test]
     fn names_are_those_of_providers_and_models() {
         let all = providers(&[("AZURE_OPENAI_BASE_URL", "https://example.org")]);
-        for name in ["openai:gpt-4o-mini", "anthropic:claude-sonnet-4-5", "ollama:qwen3:8b", "azure_openai:m"] {
+        for name in ["openai:gpt-4o-mini", "anthropic:claude-sonnet-4-5", "ollama:qwen3:8b", "azure_openai:m"]
+        {
             assert!(all.find(name).is_some(), "{name}");
         }
         for name in ["gpt-4o-mini", "nobody:nothing", ""] {

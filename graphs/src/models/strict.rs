@@ -3,8 +3,16 @@
 use serde_json::{Map, Value};
 
 /// What schemas say of numbers and defaults that providers refuse; serde checks it when the answer is read.
-const REFUSED: [&str; 8] =
-    ["$schema", "default", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf", "title"];
+const REFUSED: [&str; 8] = [
+    "$schema",
+    "default",
+    "minimum",
+    "maximum",
+    "exclusiveMinimum",
+    "exclusiveMaximum",
+    "multipleOf",
+    "title",
+];
 
 /// The same schema in the providers' subset: every object is closed and names all its keys, one of several is any of
 /// several. What may be missing is null instead.
@@ -19,7 +27,9 @@ pub(super) fn strict(schema: &Value) -> Value {
 fn object(fields: &Map<String, Value>) -> Map<String, Value> {
     let numeric = ["integer", "number"].iter().any(|kind| {
         let said = &fields.get("type");
-        said.is_some_and(|said| said == kind || said.as_array().is_some_and(|any| any.iter().any(|one| one == kind)))
+        said.is_some_and(|said| {
+            said == kind || said.as_array().is_some_and(|any| any.iter().any(|one| one == kind))
+        })
     });
     let mut strict_fields = Map::new();
     for (key, value) in fields {

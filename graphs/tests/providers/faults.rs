@@ -73,7 +73,10 @@ async fn what_does_not_pass_is_not_tried_again() {
         (status("400 Bad Request", SOON), "BadRequestError: 400 Bad Request: not now"),
         (status("404 Not Found", SOON), "NotFoundError: 404 Not Found: not now"),
         (status("403 Forbidden", SOON), "PermissionDeniedError: 403 Forbidden: not now"),
-        (status("429 Too Many Requests", "retry-after: 3600"), "RateLimitError: 429 Too Many Requests: not now"),
+        (
+            status("429 Too Many Requests", "retry-after: 3600"),
+            "RateLimitError: 429 Too Many Requests: not now",
+        ),
         (status("302 Found", "location: http://127.0.0.1:1/"), "APIStatusError: 302 Found: not now"),
         (status("200 OK", SOON), "APIError: 200 OK: not now"),
         (Reply::status("502 Bad Gateway", &["retry-after: 99"], ""), "InternalServerError: 502 Bad Gateway"),
@@ -88,7 +91,10 @@ async fn it_gives_up_after_two_more_attempts() {
     let replies = [(); 4].map(|()| status("500 Internal Server Error", SOON));
     let expected = "InternalServerError: 500 Internal Server Error: not now".to_owned();
     assert_eq!(ends(replies.clone(), open_ai).await, (0, Some(expected.clone()), 3));
-    assert_eq!(ends(replies.clone(), |provider| open_ai(provider).retries(0)).await, (0, Some(expected.clone()), 1));
+    assert_eq!(
+        ends(replies.clone(), |provider| open_ai(provider).retries(0)).await,
+        (0, Some(expected.clone()), 1)
+    );
     assert_eq!(ends(replies, anthropic).await, (0, Some(expected), 3));
 }
 
@@ -100,7 +106,10 @@ async fn after_the_first_piece_an_error_is_final() {
             r#"{"error": {"message": "The server had an error", "type": "server_error"}}"#,
             "InternalServerError: The server had an error",
         ),
-        (r#"{"error": {"code": 502, "message": "Provider disconnected"}}"#, "APIError: Provider disconnected"),
+        (
+            r#"{"error": {"code": 502, "message": "Provider disconnected"}}"#,
+            "APIError: Provider disconnected",
+        ),
         ("{\"choices\": 5}", "APIError: the provider's answer cannot be read: invalid type"),
         ("no JSON", "APIError: the provider's answer cannot be read: expected ident at line 1 column 2"),
     ];

@@ -32,7 +32,8 @@ async fn said(model: &dyn ChatModel) -> Vec<Value> {
 async fn replay<M: ChatModel>(stream: &str, model: impl Fn(&Provider) -> M) -> (Vec<Value>, Message) {
     let bytes = stream.as_bytes();
     let cuts = (0..bytes.len()).map(|at| Reply::stream([&bytes[..at], &bytes[at..]]));
-    let provider = Provider::start(cuts.chain([Reply::stream(bytes.chunks(1)), Reply::stream([bytes])])).await;
+    let provider =
+        Provider::start(cuts.chain([Reply::stream(bytes.chunks(1)), Reply::stream([bytes])])).await;
     let model = model(&provider);
     let first = said(&model).await;
     for at in 1..=bytes.len() {
@@ -114,12 +115,14 @@ async fn open_ai_calls_without_numbers() {
         r#"{"id":"b","function":{"name":"g","arguments":{"x":1}}}"#,
         r#"{"id":"b","function":{"name":"g","arguments":""}}"#,
     ];
-    let events = calls.map(|call| format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{call}]}}}}]}}\n\n"));
+    let events =
+        calls.map(|call| format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{call}]}}}}]}}\n\n"));
     let end = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n";
     let stream = events.concat() + end;
     let provider = Provider::start([Reply::stream([stream])]).await;
     let message = open_ai(&provider).invoke(crate::question()).await.unwrap();
-    let calls: Vec<_> = message.tool_calls().iter().map(|call| json!([call.name, call.id, call.args])).collect();
+    let calls: Vec<_> =
+        message.tool_calls().iter().map(|call| json!([call.name, call.id, call.args])).collect();
     assert_eq!(calls, [json!(["f", "a", {}]), json!(["g", "b", {"x": 1}])]);
 }
 

@@ -3,6 +3,8 @@
 //! No provider is known here. A model gives raw pieces; the engine numbers them, tells listeners, and
 //! adds them up.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use serde_json::{Map, Value};
@@ -87,6 +89,29 @@ pub trait ChatModel: Send + Sync + 'static {
     /// What message streams say about the model: `ls_provider`, `ls_model_name`, ….
     fn metadata(&self) -> Map<String, Value> {
         Map::new()
+    }
+}
+
+/// A model that several share.
+impl<M: ChatModel + ?Sized> ChatModel for Arc<M> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn stream(&self, request: ModelRequest) -> BoxStream<'static, Result<MessageChunk, NodeError>> {
+        (**self).stream(request)
+    }
+
+    fn invoke(&self, request: ModelRequest) -> BoxFuture<'static, Result<Message, NodeError>> {
+        (**self).invoke(request)
+    }
+
+    fn streams(&self) -> bool {
+        (**self).streams()
+    }
+
+    fn metadata(&self) -> Map<String, Value> {
+        (**self).metadata()
     }
 }
 

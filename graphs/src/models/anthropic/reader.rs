@@ -130,7 +130,9 @@ impl AnthropicReader {
                 Some(MessageChunk::tool_call(call))
             }
             "text" => self.text(index, text("text")),
-            "thinking" => self.block(json!({"type": "reasoning", "reasoning": text("thinking"), "index": index})),
+            "thinking" => {
+                self.block(json!({"type": "reasoning", "reasoning": text("thinking"), "index": index}))
+            }
             "redacted_thinking" => {
                 self.block(json!({"type": "redacted_thinking", "data": text("data"), "index": index}))
             }

@@ -12,7 +12,8 @@ use super::super::with_options;
 pub(super) fn body(model: &str, options: &Map<String, Value>, request: &ModelRequest) -> Value {
     let mut body = Map::new();
     body.insert("model".into(), model.into());
-    let system: Vec<Value> = said_by(request, Role::System).flat_map(|message| blocks(message.content())).collect();
+    let system: Vec<Value> =
+        said_by(request, Role::System).flat_map(|message| blocks(message.content())).collect();
     if !system.is_empty() {
         body.insert("system".into(), system.into());
     }
@@ -56,9 +57,10 @@ fn turns(request: &ModelRequest) -> Value {
 }
 
 fn assistant(message: &Message) -> Vec<Value> {
-    let calls = message.tool_calls().iter().map(|call| {
-        json!({"type": "tool_use", "id": call.id, "name": call.name, "input": call.args})
-    });
+    let calls = message
+        .tool_calls()
+        .iter()
+        .map(|call| json!({"type": "tool_use", "id": call.id, "name": call.name, "input": call.args}));
     // The provider wants to see each call that was answered, also one that nobody could read.
     let unreadable = message.invalid_tool_calls().iter().map(|call| {
         json!({"type": "tool_use", "id": call.id, "name": call.name, "input": {"unreadable": call.args}})
@@ -98,9 +100,9 @@ fn other_block(block: &Value) -> Option<Value> {
         ("image" | "image_url", Some(Image::Url(url))) => {
             Some(json!({"type": "image", "source": {"type": "url", "url": url}}))
         }
-        ("image" | "image_url", Some(Image::Inline { media_type, data })) => {
-            Some(json!({"type": "image", "source": {"type": "base64", "media_type": media_type, "data": data}}))
-        }
+        ("image" | "image_url", Some(Image::Inline { media_type, data })) => Some(
+            json!({"type": "image", "source": {"type": "base64", "media_type": media_type, "data": data}}),
+        ),
         // A thought without its signature is refused, as is somebody else's.
         ("reasoning", _) => {
             let signature = block["extras"]["signature"].as_str()?;
@@ -127,7 +129,8 @@ mod tests {
     #[test]
     fn a_conversation_is_told_in_the_dialect() {
         let call = |id: &str| ToolCall::new("search", options(json!({"query": "rain"}))).with_id(id);
-        let thought = json!({"type": "reasoning", "reasoning": "hm", "extras": {"signature": "s"}, "index": 0});
+        let thought =
+            json!({"type": "reasoning", "reasoning": "hm", "extras": {"signature": "s"}, "index": 0});
         let request = ModelRequest {
             messages: [
                 Message::system("Be brief."),
@@ -151,7 +154,8 @@ mod tests {
             format: Some(ResponseFormat { name: "answer".into(), schema: json!({"type": "string"}) }),
             options: options(json!({"max_tokens": 5})),
         };
-        let call = |id: &str| json!({"type": "tool_use", "id": id, "name": "search", "input": {"query": "rain"}});
+        let call =
+            |id: &str| json!({"type": "tool_use", "id": id, "name": "search", "input": {"query": "rain"}});
         let text = |text: &str| json!({"type": "text", "text": text});
         let expected = json!({
             "model": "m",
