@@ -68,7 +68,7 @@ pub mod prelude {
     pub use eddyline_engine::local::Memory;
     pub use eddyline_engine::prelude::*;
     pub use eddyline_engine::project::{Data, Mode};
-    pub use eddyline_graphs::prebuilt::Agent;
+    pub use eddyline_graphs::prebuilt::{Agent, AgentState};
     pub use eddyline_graphs::tools::{Tool, ToolContext};
     pub use eddyline_runtime::RunHere;
 }

@@ -42,18 +42,21 @@ impl Fault {
         let words = words.map_or_else(|| status.to_string(), |words| format!("{status}: {words}"));
         // A quota that is used up answers as a rate limit does, but not for a moment only.
         let spent = ["code", "type"].iter().any(|key| body["error"][*key] == "insufficient_quota");
-        let passes = matches!(status.as_u16(), 408 | 409 | 429 | 500..) && !spent;
+        let passes = passes(status.as_u16()) && !spent;
         Self { passes, after: retry_after(headers), ..Self::lasting(class(status.as_u16()), words) }
     }
 
     /// An error that the provider tells in the middle of its answer.
     pub(super) fn told(error: &Value) -> Self {
+        // Gateways put a status there.
+        let status = error["code"].as_u64().and_then(|status| u16::try_from(status).ok());
         let kind = error["type"].as_str().or(error["code"].as_str()).unwrap_or_default();
-        let (class, passes) = match kind {
-            "overloaded_error" | "api_error" | "server_error" | "timeout_error" => {
+        let (class, passes) = match (kind, status) {
+            (_, Some(status)) => (class(status), passes(status)),
+            ("overloaded_error" | "api_error" | "server_error" | "timeout_error", _) => {
                 ("InternalServerError", true)
             }
-            "rate_limit_error" | "rate_limit_exceeded" => ("RateLimitError", true),
+            ("rate_limit_error" | "rate_limit_exceeded", _) => ("RateLimitError", true),
             _ => ("APIError", false),
         };
         Self { passes, ..Self::lasting(class, words(error).unwrap_or_else(|| error.to_string())) }
@@ -97,6 +100,11 @@ impl From<reqwest::Error> for Fault {
         }
         Self::passing(if error.is_timeout() { "APITimeoutError" } else { "APIConnectionError" }, words)
     }
+}
+
+/// Whether asking again may help after this status.
+fn passes(status: u16) -> bool {
+    matches!(status, 408 | 409 | 429 | 500..)
 }
 
 /// What providers' clients call an answer with this status.

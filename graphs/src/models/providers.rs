@@ -118,10 +118,10 @@ impl Providers {
             let preset = PRESETS.iter().find(|preset| preset.provider == provider)?;
             self.open_ai(preset, model).map(|model| Arc::new(model) as _)
         };
-        Some(made.unwrap_or_else(|missing| match self.stand_in {
-            true => Arc::new(StandIn),
-            false => Arc::new(Unset(missing)),
-        }))
+        let unset = |missing| -> Arc<dyn ChatModel> {
+            if self.stand_in { Arc::new(StandIn) } else { Arc::new(Unset(missing)) }
+        };
+        Some(made.unwrap_or_else(unset))
     }
 
     fn variable(&self, name: &str, what: &str) -> Result<SecretString, String> {

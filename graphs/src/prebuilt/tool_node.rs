@@ -82,7 +82,7 @@ impl ToolNode {
 
     async fn answer(self, call: ToolCall, ctx: NodeContext) -> Result<Output, NodeError> {
         let Some(tool) = self.tools.iter().find(|tool| *tool.spec().name == *call.name).cloned() else {
-            return said(self.unknown(&call));
+            return Ok(said(self.unknown(&call)));
         };
         let run = |stream| {
             let context = ToolContext { ctx: ctx.clone(), call: call.clone(), stream };
@@ -94,12 +94,12 @@ impl ToolNode {
         };
         match ctx.tool(&call, run).await {
             Ok(Answered { message, then: Some(command) }) => {
-                IntoOutput::<Value>::into_output(vec![said(message)?, command])
+                IntoOutput::<Value>::into_output(vec![said(message), command])
             }
-            Ok(Answered { message, then: None }) => said(message),
+            Ok(Answered { message, then: None }) => Ok(said(message)),
             Err(error) => {
                 let words = tool.own_errors().unwrap_or(&self.errors).words(error)?;
-                said(Message::answer(&call, words).with_status(ToolStatus::Error))
+                Ok(said(Message::answer(&call, words).with_status(ToolStatus::Error)))
             }
         }
     }
@@ -121,8 +121,8 @@ fn unreadable(call: &InvalidToolCall) -> Message {
     answer.with_name(name)
 }
 
-fn said(message: Message) -> Result<Output, NodeError> {
-    Ok(Output::update(MessagesState::update().messages([message])))
+fn said(message: Message) -> Output {
+    Output::update(MessagesState::update().messages([message]))
 }
 
 impl Node for ToolNode {
@@ -135,7 +135,7 @@ impl Node for ToolNode {
             };
             match input.read().map_err(refused)? {
                 Asked::ToolCall(call) => node.answer(call, ctx).await,
-                Asked::InvalidToolCall(call) => said(unreadable(&call)),
+                Asked::InvalidToolCall(call) => Ok(said(unreadable(&call))),
             }
         }
         .boxed()

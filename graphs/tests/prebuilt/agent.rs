@@ -147,7 +147,7 @@ async fn shorten(state: AgentState) -> Update<AgentState> {
 }
 
 async fn sign(state: AgentState) -> Update<AgentState> {
-    let last = state.messages.last().unwrap();
+    let last = state.messages.last().expect("the model has answered");
     AgentState::update().messages([last.clone().with_content(format!("{} (an agent)", last.text()))])
 }
 

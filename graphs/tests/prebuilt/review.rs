@@ -30,7 +30,7 @@ fn input() -> Update<AgentState> {
     AgentState::update().messages(["pay"])
 }
 
-fn decisions(decisions: Value) -> AnyCommand {
+fn decisions(decisions: &Value) -> AnyCommand {
     AnyCommand::resume(json!({ "decisions": decisions }))
 }
 
@@ -67,7 +67,7 @@ fn calls_are_approved_changed_and_refused() {
     for (answer, expected) in cases {
         let (_, thread) = payer();
         thread.run(input());
-        let report = thread.answer(decisions(answer.clone()));
+        let report = thread.answer(decisions(&answer));
         let messages = report.values().messages;
         assert_eq!(said(&messages[2..messages.len() - 1]), expected, "{answer}");
         assert_eq!(messages.last().unwrap().text(), "done");
@@ -79,7 +79,7 @@ fn a_changed_call_stands_so_in_the_models_message() {
     let (model, thread) = payer();
     thread.run(input());
     let edit = json!({"type": "edit", "edited_action": {"name": "pay", "args": {"amount": 1}}});
-    thread.answer(decisions(json!([edit, {"type": "approve"}])));
+    thread.answer(decisions(&json!([edit, {"type": "approve"}])));
     let heard = &model.asked()[1].messages;
     let amounts: Vec<_> = heard[1].tool_calls().iter().map(|call| call.args["amount"].clone()).collect();
     assert_eq!(amounts, [1, 0, 7]);
@@ -91,7 +91,7 @@ fn when_all_is_refused_the_model_goes_on() {
     let pay = Tool::new("pay", "Pays.", async |args: Payment| Ok(format!("paid {}", args.amount)));
     let thread = Thread::new(Agent::with_model(model).tool(pay.reviewed()).compile());
     thread.run(input());
-    let report = thread.answer(decisions(json!([{"type": "reject", "message": "no"}])));
+    let report = thread.answer(decisions(&json!([{"type": "reject", "message": "no"}])));
     let expected =
         [json!(["human", "pay"]), json!(["ai", ""]), json!(["1", "no", "error"]), json!(["ai", "a pity"])];
     assert_eq!(said(&report.values().messages), expected);

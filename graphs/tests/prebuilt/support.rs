@@ -24,7 +24,7 @@ impl Scripted {
     }
 
     pub(crate) fn asked(&self) -> Vec<ModelRequest> {
-        self.asked.lock().unwrap().clone()
+        self.asked.lock().expect("nobody panicked").clone()
     }
 
     /// The texts of each conversation that it was asked to go on with.
@@ -40,14 +40,14 @@ impl ChatModel for Scripted {
     }
 
     fn stream(&self, request: ModelRequest) -> BoxStream<'static, Result<MessageChunk>> {
-        self.asked.lock().unwrap().push(request.clone());
+        self.asked.lock().expect("nobody panicked").push(request.clone());
         self.script.stream(request)
     }
 }
 
 /// A call of `name` with these arguments.
 pub(crate) fn call(id: &str, name: &str, args: Value) -> ToolCall {
-    ToolCall::new(name, serde_json::from_value(args).unwrap()).with_id(id)
+    ToolCall::new(name, serde_json::from_value(args).expect("arguments are an object")).with_id(id)
 }
 
 /// A message that asks for these calls.
@@ -76,7 +76,7 @@ pub(crate) struct Thread<S> {
 
 impl<S: State> Thread<S> {
     pub(crate) fn new(graph: Result<CompiledGraph<S>, CompileError>) -> Self {
-        Self { world: World::new(), memory: Memory::new("thread"), graph: graph.unwrap() }
+        Self { world: World::new(), memory: Memory::new("thread"), graph: graph.expect("the graph compiles") }
     }
 
     pub(crate) fn run(&self, input: Update<S>) -> Report<S> {

@@ -51,7 +51,7 @@ fn graph(tools: ToolNode) -> Result<CompiledGraph<Desk>, CompileError> {
 
 /// What tools answer to the calls of `message`, and how the run ended.
 fn answers(tools: ToolNode, message: Message) -> (Vec<Value>, Report<Desk>) {
-    let report = run(&graph(tools).unwrap(), Desk::update().messages([message]));
+    let report = run(&graph(tools).expect("the graph compiles"), Desk::update().messages([message]));
     // A run that failed has no values.
     let messages = report.finished.values.read::<Desk>().map(|desk| desk.messages).unwrap_or_default();
     (said(messages.get(1..).unwrap_or_default()), report)

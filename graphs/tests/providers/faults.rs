@@ -1,10 +1,15 @@
 //! What goes wrong: which requests are made again, what the error says, and what it keeps for itself.
 
+use std::io;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use eddyline_engine::local::Memory;
 use eddyline_engine::model::ChatModel;
 use eddyline_engine::prelude::*;
-use eddyline_graphs::models::{Anthropic, OpenAi};
+use eddyline_engine::project::{Mode, Modes};
+use eddyline_engine::testing::World;
+use eddyline_graphs::models::{Anthropic, OpenAi, Providers};
 use futures_util::StreamExt;
 use tokio::time::Instant;
 
@@ -38,7 +43,7 @@ async fn ends<M: ChatModel>(
     let provider = Provider::start(replies).await;
     let model = model(&provider);
     let mut pieces = pieces(&model).await;
-    let error = pieces.pop_if(|last| last.is_err()).map(|last| last.unwrap_err());
+    let error = pieces.pop_if(|last| last.is_err()).map(|last| last.expect_err("it is one"));
     let told = error.as_ref().map(|error| format!("{error:?} {error} {:?}", error.failure()));
     assert!(!told.as_ref().is_some_and(|told| told.contains("canary")), "{told:?}");
     (pieces.len(), error.map(|error| error.to_string()), provider.asked().len())
@@ -108,7 +113,7 @@ async fn after_the_first_piece_an_error_is_final() {
         ),
         (
             r#"{"error": {"code": 502, "message": "Provider disconnected"}}"#,
-            "APIError: Provider disconnected",
+            "InternalServerError: Provider disconnected",
         ),
         ("{\"choices\": 5}", "APIError: the provider's answer cannot be read: invalid type"),
         ("no JSON", "APIError: the provider's answer cannot be read: expected ident at line 1 column 2"),
@@ -193,20 +198,74 @@ async fn dropping_an_answer_closes_its_connection_at_once() {
     assert!(middle(times.clone()) < Duration::from_millis(50), "{times:?}");
 }
 
+/// Takes in everything that is logged.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().expect("nobody panicked").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_name_leads_to_the_provider_and_the_key_nowhere_else() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
+        .with_writer(move || writer.clone());
+    let _logging = tracing::subscriber::set_default(subscriber.finish());
+
+    let provider = Provider::start([status("503 Service Unavailable", SOON), Reply::stream([TEXT])]).await;
+    let url = provider.url.clone();
+    let providers = Providers::from_variables(|name| match name {
+        "OPENAI_API_KEY" => Some(KEY.to_owned()),
+        "OPENAI_BASE_URL" => Some(url.clone()),
+        _ => None,
+    });
+    let (graph, world) = (asking(), World::new());
+    let memory = Memory::new("thread");
+    let mut run =
+        world.run(&graph, MessagesState::update().messages(["hi"])).thread(&memory).models(providers);
+    run = run
+        .configurable("model", "openai:gpt-4o-mini")
+        .modes(Mode::ALL.map(|(mode, _)| mode).into_iter().collect::<Modes>());
+    let mut told = String::new();
+    while let Some(event) = run.next().await {
+        told += &event.unwrap().data.payload().to_string();
+    }
+    let finished = format!("{:?}", run.finished());
+    assert!(told.contains("Grüß Gott"), "{told}");
+    assert!(provider.asked().iter().all(|asked| asked.head.contains(&format!("bearer {KEY}"))));
+    let logged = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(logged.contains("hyper"), "the log of the connection is here");
+    assert!(!(told + &finished).contains("canary") && !logged.contains("canary"));
+}
+
 async fn ask(state: MessagesState, ctx: NodeContext) -> Result<Update<MessagesState>> {
-    Ok(MessagesState::update().messages([ctx.model("house")?.invoke(&state.messages).await?]))
+    let name = ctx.configurable("model").and_then(Value::as_str).unwrap_or("house");
+    Ok(MessagesState::update().messages([ctx.model(name)?.invoke(&state.messages).await?]))
 }
 
 fn asking() -> CompiledGraph<MessagesState> {
-    StateGraph::<MessagesState>::new().node("ask", ask).edge(START, "ask").compile().unwrap()
+    StateGraph::<MessagesState>::new()
+        .node("ask", ask)
+        .edge(START, "ask")
+        .compile()
+        .expect("the graph compiles")
 }
 
 #[tokio::test]
 async fn dropping_a_run_closes_its_connection_at_once() {
     let mut provider = Provider::start([Reply::stream([events(TEXT, 2)]).silent()]).await;
-    let world = eddyline_engine::testing::World::new();
+    let world = World::new();
     let run = world.run(&asking(), MessagesState::update().messages(["hi"]));
-    let mut run = run.model("house", open_ai(&provider)).modes(eddyline_engine::project::Mode::MessagesTuple);
+    let mut run = run.model("house", open_ai(&provider)).modes(Mode::MessagesTuple);
     run.next().await.unwrap().unwrap();
     let dropped = Instant::now();
     drop(run);
@@ -215,7 +274,7 @@ async fn dropping_a_run_closes_its_connection_at_once() {
 
 #[test]
 fn without_tokio_it_fails_and_does_not_panic() {
-    let world = eddyline_engine::testing::World::new();
+    let world = World::new();
     let run = world.run(&asking(), MessagesState::update().messages(["hi"])).model("house", OpenAi::new("m"));
     let error = world.block_on(run.invoke()).unwrap_err();
     assert!(error.to_string().contains("needs a Tokio runtime"), "{error}");

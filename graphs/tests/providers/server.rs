@@ -1,6 +1,7 @@
 //! A provider on this machine: it replays what it is given, and notes what it is asked.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
@@ -38,8 +39,8 @@ impl Reply {
 
     /// An answer with this status, these header lines and this body.
     pub(crate) fn status(status: &str, headers: &[&str], body: &str) -> Self {
-        let headers: String = headers.iter().map(|line| format!("{line}\r\n")).collect();
-        let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{headers}");
+        let headers: Vec<&str> = headers.iter().flat_map(|line| [line, "\r\n"]).collect();
+        let head = format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\n{}", headers.concat());
         Self { head, ..Self::stream([body]) }
     }
 
@@ -65,6 +66,7 @@ pub(crate) struct Asked {
 pub(crate) struct Provider {
     pub(crate) url: String,
     asked: Arc<Mutex<Vec<Asked>>>,
+    connections: Arc<AtomicUsize>,
     closed: mpsc::Receiver<Instant>,
 }
 
@@ -72,27 +74,34 @@ impl Provider {
     /// A provider that answers the requests that come with these replies, in turn.
     pub(crate) async fn start(replies: impl IntoIterator<Item = Reply>) -> Self {
         let replies = Arc::new(Mutex::new(replies.into_iter().collect::<VecDeque<_>>()));
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let url = format!("http://{}", listener.local_addr().expect("it is bound"));
         let asked = Arc::new(Mutex::new(Vec::new()));
         let (closes, closed) = mpsc::channel(64);
-        let noted = asked.clone();
+        let (noted, connections) = (asked.clone(), Arc::new(AtomicUsize::new(0)));
+        let counted = connections.clone();
         tokio::spawn(async move {
             while let Ok((connection, _)) = listener.accept().await {
-                connection.set_nodelay(true).unwrap();
+                connection.set_nodelay(true).expect("the connection is open");
+                counted.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(serve(connection, replies.clone(), noted.clone(), closes.clone()));
             }
         });
-        Self { url, asked, closed }
+        Self { url, asked, connections, closed }
     }
 
     pub(crate) fn asked(&self) -> Vec<Asked> {
-        self.asked.lock().unwrap().clone()
+        self.asked.lock().expect("nobody panicked").clone()
+    }
+
+    /// How many connections were made.
+    pub(crate) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     /// When the client closed a connection on which nothing came any more.
     pub(crate) async fn closed(&mut self) -> Instant {
-        self.closed.recv().await.unwrap()
+        self.closed.recv().await.expect("the server goes on")
     }
 }
 
@@ -104,8 +113,8 @@ async fn serve(
 ) -> Option<()> {
     loop {
         let request = read(&mut connection).await?;
-        asked.lock().unwrap().push(request);
-        let reply = replies.lock().unwrap().pop_front()?;
+        asked.lock().expect("nobody panicked").push(request);
+        let reply = replies.lock().expect("nobody panicked").pop_front()?;
         let head = format!("{}transfer-encoding: chunked\r\n\r\n", reply.head);
         let mut bytes = head.into_bytes();
         for part in &reply.parts {
@@ -141,9 +150,9 @@ async fn read(connection: &mut TcpStream) -> Option<Asked> {
     };
     let head = String::from_utf8_lossy(&bytes[..end]).to_lowercase();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
-    let length: usize = length.unwrap().parse().unwrap();
+    let length: usize = length.and_then(|length| length.parse().ok()).expect("a request says its length");
     while bytes.len() < end + length {
         connection.read_buf(&mut bytes).await.ok()?;
     }
-    Some(Asked { head, body: serde_json::from_slice(&bytes[end..]).unwrap() })
+    Some(Asked { head, body: serde_json::from_slice(&bytes[end..]).expect("a request is JSON") })
 }

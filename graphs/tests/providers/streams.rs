@@ -18,7 +18,7 @@ fn anthropic(provider: &Provider) -> Anthropic {
 
 /// The pieces as JSON, each with only what it says.
 async fn said(model: &dyn ChatModel) -> Vec<Value> {
-    let pieces = pieces(model).await.into_iter().map(|piece| serde_json::to_value(piece.unwrap()).unwrap());
+    let pieces = pieces(model).await.into_iter().map(|piece| json!(piece.expect("nothing fails")));
     let brief = |piece: Value| {
         let fields = ["content", "tool_call_chunks", "response_metadata", "usage_metadata", "chunk_position"];
         let empty = |value: &Value| matches!(value.to_string().as_str(), "[]" | "{}" | "null");
@@ -39,8 +39,9 @@ async fn replay<M: ChatModel>(stream: &str, model: impl Fn(&Provider) -> M) -> (
     for at in 1..=bytes.len() {
         assert_eq!(said(&model).await, first, "cut at {at}");
     }
-    let message = model.invoke(crate::question()).await.unwrap();
+    let message = model.invoke(crate::question()).await.expect("nothing fails");
     assert_eq!(provider.asked().len(), bytes.len() + 2, "nothing was asked for twice");
+    assert_eq!(provider.connections(), 1, "a connection serves one request after another");
     (first, message)
 }
 

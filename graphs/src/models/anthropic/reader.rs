@@ -42,8 +42,7 @@ enum Piece {
     },
     MessageDelta {
         delta: End,
-        #[serde(default)]
-        usage: RawUsage,
+        usage: Option<RawUsage>,
     },
     MessageStop,
     Error {
@@ -58,8 +57,7 @@ enum Piece {
 struct Start {
     id: Option<String>,
     model: Option<String>,
-    #[serde(default)]
-    usage: RawUsage,
+    usage: Option<RawUsage>,
 }
 
 #[derive(Deserialize)]
@@ -69,6 +67,7 @@ struct End {
 }
 
 #[derive(Clone, Copy, Default, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "the provider's names")]
 struct RawUsage {
     input_tokens: Option<i64>,
     output_tokens: Option<i64>,
@@ -80,7 +79,8 @@ impl Reader for AnthropicReader {
     fn read(&mut self, event: &SseEvent, pieces: &mut VecDeque<MessageChunk>) -> Result<(), Fault> {
         match serde_json::from_str(&event.data).map_err(|error| Fault::nonsense(&error))? {
             Piece::MessageStart { message } => {
-                (self.id, self.model, self.usage) = (message.id, message.model, message.usage);
+                (self.id, self.model) = (message.id, message.model);
+                self.usage = message.usage.unwrap_or_default();
             }
             Piece::ContentBlockStart { index, content_block } => {
                 pieces.extend(self.begin(index, &content_block));
@@ -88,7 +88,7 @@ impl Reader for AnthropicReader {
             Piece::ContentBlockDelta { index, delta } => pieces.extend(self.delta(index, &delta)),
             Piece::MessageDelta { delta, usage } => {
                 (self.stop_reason, self.stop_sequence) = (delta.stop_reason, delta.stop_sequence);
-                self.usage = self.usage.updated(usage);
+                self.usage = self.usage.updated(usage.unwrap_or_default());
             }
             Piece::MessageStop => self.close(pieces)?,
             Piece::Error { error } => return Err(Fault::told(&error)),

@@ -40,7 +40,7 @@ fn tool(tool: &ToolSpec) -> Value {
 /// to stand in the next.
 fn turns(request: &ModelRequest) -> Value {
     let mut turns: Vec<(&str, Vec<Value>)> = Vec::new();
-    for message in request.messages.iter() {
+    for message in &request.messages {
         let (role, blocks) = match message.role() {
             Role::Human => ("user", blocks(message.content())),
             Role::Tool | Role::Function => ("user", vec![result(message)]),

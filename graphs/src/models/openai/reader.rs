@@ -103,9 +103,11 @@ impl Reader for OpenAiReader {
         if let Some(error) = piece.error {
             return Err(Fault::told(&error));
         }
-        self.id = self.id.take().or(piece.id);
-        self.model = self.model.take().or(piece.model);
-        self.fingerprint = self.fingerprint.take().or(piece.system_fingerprint);
+        // Azure begins with a piece in which they are empty.
+        let told = |text: Option<String>| text.filter(|text| !text.is_empty());
+        self.id = self.id.take().or(told(piece.id));
+        self.model = self.model.take().or(told(piece.model));
+        self.fingerprint = self.fingerprint.take().or(told(piece.system_fingerprint));
         // Some tell it once at the end, some again and again: the last word counts.
         self.usage = piece.usage.or(self.usage.take());
         let first = piece.choices.into_iter().flatten().find(|choice| choice.index.unwrap_or(0) == 0);
@@ -113,7 +115,7 @@ impl Reader for OpenAiReader {
         if let Some(delta) = choice.delta {
             self.delta(delta, pieces);
         }
-        self.finish = choice.finish_reason.or(self.finish.take());
+        self.finish = told(choice.finish_reason).or(self.finish.take());
         Ok(())
     }
 
