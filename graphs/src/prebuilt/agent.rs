@@ -12,7 +12,9 @@ use eddyline_engine::prelude::{
 use schemars::JsonSchema;
 use serde_json::Map;
 
+use super::OUT_OF_TURNS;
 use super::asked::open_calls;
+use super::model::Model;
 use super::review::review;
 use super::tool_node::{ToolNode, sends};
 use crate::tools::{Tool, ToolErrors};
@@ -69,17 +71,8 @@ struct Asking {
 
 type Prompt = Arc<dyn Fn(&AgentState) -> Message + Send + Sync>;
 
-#[derive(Clone)]
-enum Model {
-    Named(Arc<str>),
-    Given(Arc<dyn ChatModel>),
-}
-
 /// How often the model is asked for one answer when nobody says.
 const MAX_TURNS: usize = 25;
-
-/// What an agent says in place of calls that it may not make any more.
-const OUT_OF_TURNS: &str = "Sorry, need more steps to process this request.";
 
 impl Agent {
     /// An agent with the model that goes by this name where the agent runs.
@@ -224,10 +217,7 @@ impl Asking {
     }
 
     fn chat(&self, ctx: &NodeContext) -> Result<Chat, NodeError> {
-        let chat = match &self.model {
-            Model::Named(name) => ctx.model(name)?,
-            Model::Given(model) => ctx.chat(model.clone()),
-        };
+        let chat = self.model.chat(ctx)?;
         let specs: Vec<ToolSpec> = self.tools.iter().map(|tool| tool.spec().clone()).collect();
         let chat = self.format.iter().fold(chat.tools(specs), |chat, format| chat.format(format.clone()));
         Ok(self.options.iter().fold(chat, |chat, (key, value)| chat.option(key, value.clone())))

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use eddyline_engine::message::{InvalidToolCall, Message, Role, ToolCall};
+use eddyline_engine::message::{Content, InvalidToolCall, Message, Role, ToolCall};
 use serde::{Deserialize, Serialize};
 
 /// What is sent to a node for one call: `{"tool_call": …}`.
@@ -13,6 +13,24 @@ pub(super) enum Asked {
     ToolCall(ToolCall),
     /// A call whose arguments are not JSON. Providers want an answer to it, too.
     InvalidToolCall(InvalidToolCall),
+}
+
+impl Asked {
+    pub(super) fn id(&self) -> Option<&str> {
+        match self {
+            Self::ToolCall(call) => call.id.as_deref(),
+            Self::InvalidToolCall(call) => call.id.as_deref(),
+        }
+    }
+
+    /// The tool message that answers the call.
+    pub(super) fn answer(&self, words: impl Into<Content>) -> Message {
+        let name = match self {
+            Self::ToolCall(call) => &*call.name,
+            Self::InvalidToolCall(call) => call.name.as_deref().unwrap_or_default(),
+        };
+        Message::tool(words, self.id().unwrap_or_default()).with_name(name)
+    }
 }
 
 /// The model's last message, if tools were asked for since, or nothing was.
@@ -45,11 +63,7 @@ mod tests {
             InvalidToolCall { id: Some("3".to_owned()), ..InvalidToolCall::default() },
         ]);
         let open = |messages: &[Message]| -> Vec<String> {
-            let id = |asked| match asked {
-                Asked::ToolCall(call) => call.id,
-                Asked::InvalidToolCall(call) => call.id,
-            };
-            open_calls(messages).into_iter().filter_map(id).collect()
+            open_calls(messages).iter().filter_map(Asked::id).map(str::to_owned).collect()
         };
         let answer = |id: &str| Message::answer(&call(id), "done");
         assert_eq!(open(&[Message::human("hi"), asking.clone()]), ["1", "2", "3"]);

@@ -59,12 +59,12 @@ pub(super) fn sends(messages: &[Message], node: &str) -> Vec<Goto> {
 }
 
 /// The conversation of any state with the key `messages`.
-fn conversation(state: &Shared) -> Result<Messages, NodeError> {
+pub(super) fn conversation(state: &Shared) -> Result<Messages, NodeError> {
     #[view]
     struct Conversation {
         messages: Messages,
     }
-    let refused = |error| NodeError::visible("ValueError", format!("cannot look for tool calls: {error}"));
+    let refused = |error| NodeError::visible("ValueError", format!("cannot read the conversation: {error}"));
     Ok(state.read::<Conversation>().map_err(refused)?.messages)
 }
 
@@ -111,14 +111,10 @@ impl ToolNode {
     }
 }
 
-fn unreadable(call: &InvalidToolCall) -> Message {
-    let name = call.name.as_deref().unwrap_or_default();
-    let words = format!(
-        "Error: the arguments of {name} are not a JSON object: {}",
-        call.args.as_deref().unwrap_or("")
-    );
-    let answer = Message::tool(words, call.id.as_deref().unwrap_or_default()).with_status(ToolStatus::Error);
-    answer.with_name(name)
+fn unreadable(call: InvalidToolCall) -> Message {
+    let (name, args) = (call.name.as_deref().unwrap_or_default(), call.args.as_deref().unwrap_or_default());
+    let words = format!("Error: the arguments of {name} are not a JSON object: {args}");
+    Asked::InvalidToolCall(call).answer(words).with_status(ToolStatus::Error)
 }
 
 fn said(message: Message) -> Output {
@@ -135,7 +131,7 @@ impl Node for ToolNode {
             };
             match input.read().map_err(refused)? {
                 Asked::ToolCall(call) => node.answer(call, ctx).await,
-                Asked::InvalidToolCall(call) => Ok(said(unreadable(&call))),
+                Asked::InvalidToolCall(call) => Ok(said(unreadable(call))),
             }
         }
         .boxed()

@@ -3,4 +3,5 @@
 mod agent;
 mod review;
 mod support;
+mod team;
 mod tools;
