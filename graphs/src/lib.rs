@@ -1,7 +1,7 @@
 //! The graphs and models that ship with eddyline.
 //!
 //! Knows the engine and nothing else of ours: no server, no storage. Every graph here runs in a
-//! test, in a program of your own, or behind a server. Only the [models](models) of providers use the network.
+//! test, in a program of your own, or behind a server. Only the [models] of providers use the network.
 //!
 //! | id | what it shows | file |
 //! |---|---|---|

@@ -31,6 +31,10 @@ fn object(fields: &Map<String, Value>) -> Map<String, Value> {
             said == kind || said.as_array().is_some_and(|any| any.iter().any(|one| one == kind))
         })
     });
+    // Nothing may stand beside a reference, not even what the field is for.
+    if let Some(reference) = fields.get("$ref") {
+        return Map::from_iter([("$ref".to_owned(), reference.clone())]);
+    }
     let mut strict_fields = Map::new();
     for (key, value) in fields {
         match key.as_str() {
@@ -71,6 +75,8 @@ mod tests {
         degrees: Option<u8>,
         #[serde(default)]
         winds: Vec<Wind>,
+        /// The strongest.
+        gust: Wind,
     }
 
     #[derive(schemars::JsonSchema)]
@@ -88,8 +94,9 @@ mod tests {
                 "title": {"description": "Where.", "type": "string"},
                 "degrees": {"type": ["integer", "null"]},
                 "winds": {"type": "array", "items": {"$ref": "#/$defs/Wind"}},
+                "gust": {"$ref": "#/$defs/Wind"},
             },
-            "required": ["title", "degrees", "winds"],
+            "required": ["title", "degrees", "winds", "gust"],
             "additionalProperties": false,
             "$defs": {"Wind": {
                 "type": "object",

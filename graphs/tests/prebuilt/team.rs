@@ -16,15 +16,16 @@ fn handover(id: &str, agent: &str) -> ToolCall {
     call(id, &format!("transfer_to_{agent}"), json!({}))
 }
 
-fn agent(answer: &str) -> Agent {
-    Agent::with_model(Scripted::new([Message::ai(answer)]))
+fn agent(answer: &str) -> CompiledGraph<AgentState> {
+    Agent::with_model(Scripted::new([Message::ai(answer)])).compile().expect("an agent compiles")
 }
 
 fn team(model: &Scripted) -> Supervisor {
-    Supervisor::with_model(model.clone())
-        .prompt("You lead.")
-        .agent("sums", "Does sums.", agent("4").compile().unwrap())
-        .agent("verse", "Writes verse.", agent("four, no more").compile().unwrap())
+    Supervisor::with_model(model.clone()).prompt("You lead.").agent("sums", "Does sums.", agent("4")).agent(
+        "verse",
+        "Writes verse.",
+        agent("four, no more"),
+    )
 }
 
 #[test]
@@ -122,8 +123,10 @@ fn shortened(summary: impl Fn(Scripted) -> Summary) -> (Vec<String>, Vec<Vec<Str
         [Message::human(format!("question {n}")), asking, Message::tool(format!("found {n}"), id)]
     });
     let (writer, model) = (Scripted::new([Message::ai("in short")]), Scripted::new([Message::ai("done")]));
-    let agent =
-        Agent::with_model(model.clone()).before_model("shorten", summary(writer.clone())).compile().unwrap();
+    let agent = Agent::with_model(model.clone())
+        .before_model("shorten", summary(writer.clone()))
+        .compile()
+        .expect("an agent compiles");
     let report = run(&agent, AgentState::update().messages(old.collect::<Vec<_>>()));
     let spoken = report.events.iter().filter_map(|event| match &event.data {
         Data::Messages { chunk, .. } => Some(chunk["content"].as_str()?.to_owned()),
