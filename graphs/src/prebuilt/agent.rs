@@ -71,7 +71,7 @@ struct Asking {
 
 type Prompt = Arc<dyn Fn(&AgentState) -> Message + Send + Sync>;
 
-/// How often the model is asked for one answer when nobody says.
+/// How often the model is asked in a row when nobody says.
 const MAX_TURNS: usize = 25;
 
 impl Agent {
@@ -132,8 +132,8 @@ impl Agent {
         self
     }
 
-    /// Asks the model so often for one answer to a person, and 25 times when nothing is said. If it still wants tools
-    /// then, the agent says that it needs more steps.
+    /// Asks the model at most so often in a row, and 25 times when nothing is said. If it still wants tools then, the
+    /// agent says that it needs more steps.
     pub fn max_turns(mut self, turns: usize) -> Self {
         self.asking.max_turns = turns;
         self
@@ -200,7 +200,7 @@ fn next(messages: &[Message], first: &str) -> Vec<Goto> {
 
 impl Asking {
     async fn ask(self, state: AgentState, ctx: NodeContext) -> Result<Update<AgentState>, NodeError> {
-        let turn = turn(&state.messages);
+        let turn = turn(&state.messages, &self.tools);
         let answer = self.chat(&ctx)?.invoke(self.told(&state)).await?;
         let wants_tools = !open_calls(std::slice::from_ref(&answer)).is_empty();
         // The tools take a superstep and the model another one.
@@ -232,10 +232,16 @@ impl Asking {
     }
 }
 
-/// How often the model is asked, with this time, since a person spoke.
-fn turn(messages: &[Message]) -> usize {
-    let since = messages.iter().rev().take_while(|message| message.role() != Role::Human);
-    since.filter(|message| message.role() == Role::Ai).count() + 1
+/// How often the model is asked in a row, with this time. The row begins after whatever is not about these tools: a
+/// person's message, an answer, another agent's handover.
+fn turn(messages: &[Message], tools: &[Tool]) -> usize {
+    let ours = |name: &str| tools.iter().any(|tool| *tool.spec().name == *name);
+    let asked = |message: &&Message| {
+        let unreadable = message.invalid_tool_calls().iter().filter_map(|call| call.name.as_deref());
+        message.tool_calls().iter().map(|call| &*call.name).chain(unreadable).any(ours)
+    };
+    let others = messages.iter().rev().filter(|message| message.role() != Role::Tool);
+    others.take_while(asked).count() + 1
 }
 
 fn read(answer: &Message, format: &ResponseFormat) -> Result<Value, NodeError> {

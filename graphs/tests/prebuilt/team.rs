@@ -5,6 +5,7 @@ use eddyline_engine::prelude::*;
 use eddyline_engine::project::Data;
 use eddyline_engine::testing::run;
 use eddyline_graphs::prebuilt::{Agent, AgentState, Summary, Supervisor};
+use eddyline_graphs::tools::Tool;
 
 use crate::support::{Scripted, Thread, asks, call, said};
 
@@ -103,6 +104,19 @@ fn an_agent_of_the_team_may_ask_a_person() {
     let report = thread.answer(asked[0].answer(json!("fine")));
     let texts: Vec<_> = report.values().messages.iter().skip(3).map(|m| m.text().into_owned()).collect();
     assert_eq!(texts, ["fine", "there"]);
+}
+
+#[test]
+fn an_agent_does_not_count_the_turns_of_others() {
+    #[view]
+    struct Nothing {}
+    let add = Tool::new("add", "Adds.", async |_: Nothing| Ok("4"));
+    let script = Scripted::new([asks([call("2", "add", json!({}))]), Message::ai("it is 4")]);
+    let sums = Agent::with_model(script).tool(add).max_turns(2).compile().unwrap();
+    let model = Scripted::new([asks([handover("1", "sums")]), Message::ai("there")]);
+    let report = run(&Supervisor::with_model(model).agent("sums", "", sums).compile().unwrap(), input());
+    let texts: Vec<_> = report.values().messages.iter().skip(3).map(|m| m.text().into_owned()).collect();
+    assert_eq!(texts, ["", "4", "it is 4", "there"]);
 }
 
 #[test]

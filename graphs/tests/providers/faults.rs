@@ -175,6 +175,9 @@ async fn a_provider_that_falls_silent_is_given_up() {
     assert_eq!(ends([cut], impatient).await, (1, expected, 1));
 }
 
+/// How often it is tried: a machine that is busy with something else may be late once.
+const TIMES: usize = 20;
+
 /// The middle one of the times from a drop to the end of the connection.
 fn middle(mut times: Vec<Duration>) -> Duration {
     times.sort_unstable();
@@ -183,7 +186,6 @@ fn middle(mut times: Vec<Duration>) -> Duration {
 
 #[tokio::test]
 async fn dropping_an_answer_closes_its_connection_at_once() {
-    const TIMES: usize = 20;
     let mut provider = Provider::start([(); TIMES].map(|()| Reply::stream([events(TEXT, 2)]).silent())).await;
     let model = open_ai(&provider);
     let mut times = Vec::new();
@@ -262,14 +264,18 @@ fn asking() -> CompiledGraph<MessagesState> {
 
 #[tokio::test]
 async fn dropping_a_run_closes_its_connection_at_once() {
-    let mut provider = Provider::start([Reply::stream([events(TEXT, 2)]).silent()]).await;
-    let world = World::new();
-    let run = world.run(&asking(), MessagesState::update().messages(["hi"]));
-    let mut run = run.model("house", open_ai(&provider)).modes(Mode::MessagesTuple);
-    run.next().await.unwrap().unwrap();
-    let dropped = Instant::now();
-    drop(run);
-    assert!(provider.closed().await - dropped < Duration::from_millis(50));
+    let mut provider = Provider::start([(); TIMES].map(|()| Reply::stream([events(TEXT, 2)]).silent())).await;
+    let (graph, world) = (asking(), World::new());
+    let mut times = Vec::new();
+    for _ in 0..TIMES {
+        let run = world.run(&graph, MessagesState::update().messages(["hi"]));
+        let mut run = run.model("house", open_ai(&provider)).modes(Mode::MessagesTuple);
+        run.next().await.unwrap().unwrap();
+        let dropped = Instant::now();
+        drop(run);
+        times.push(provider.closed().await - dropped);
+    }
+    assert!(middle(times.clone()) < Duration::from_millis(50), "{times:?}");
 }
 
 #[test]
