@@ -18,7 +18,7 @@ use super::{Anthropic, OpenAi, StandIn};
 /// |---|---|---|
 /// | `openai` | `OPENAI_API_KEY` | `OPENAI_BASE_URL` |
 /// | `anthropic` | `ANTHROPIC_API_KEY` | `ANTHROPIC_BASE_URL` |
-/// | `azure_openai` | `AZURE_OPENAI_API_KEY` | `AZURE_OPENAI_BASE_URL`, to be set |
+/// | `azure_openai` | `AZURE_OPENAI_API_KEY` | `AZURE_OPENAI_ENDPOINT`, or `AZURE_OPENAI_BASE_URL` |
 /// | `mistralai` | `MISTRAL_API_KEY` | `MISTRAL_BASE_URL` |
 /// | `deepseek` | `DEEPSEEK_API_KEY` | `DEEPSEEK_BASE_URL` |
 /// | `groq` | `GROQ_API_KEY` | `GROQ_BASE_URL` |
@@ -88,7 +88,8 @@ impl Providers {
     pub fn from_variables(variable: impl Fn(&str) -> Option<String>) -> Self {
         let names = PRESETS.iter().map(|preset| preset.variables).chain([ANTHROPIC]);
         let names = names.flat_map(|name| ["API_KEY", "BASE_URL"].map(|what| format!("{name}_{what}")));
-        let names = names.chain(["OPENAI_ORG_ID", "OPENAI_PROJECT_ID"].map(str::to_owned));
+        let names =
+            names.chain(["OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "AZURE_OPENAI_ENDPOINT"].map(str::to_owned));
         let set = names.filter_map(|name| {
             let value = variable(&name).filter(|value| !value.is_empty())?;
             Some((name, value.into()))
@@ -137,15 +138,22 @@ impl Providers {
         })
     }
 
+    /// Where a provider listens, or the variable that is missing: Azure has no address for everybody.
+    fn base(&self, preset: &Preset) -> Result<String, String> {
+        let said = self.variable(preset.variables, "BASE_URL").map(|base| base.expose_secret().to_owned());
+        said.or_else(|_| match preset.base {
+            Some(base) => Ok(base.to_owned()),
+            None => {
+                let endpoint = self.variable(preset.variables, "ENDPOINT")?;
+                Ok(format!("{}/openai/v1", endpoint.expose_secret().trim_end_matches('/')))
+            }
+        })
+    }
+
     /// The model, or the variable that is missing.
     fn open_ai(&self, preset: &Preset, model: &str) -> Result<OpenAi, String> {
         let name = preset.variables;
-        let base = match (self.variable(name, "BASE_URL"), preset.base) {
-            (Ok(base), _) => base.expose_secret().to_owned(),
-            (Err(_), Some(base)) => base.to_owned(),
-            (Err(missing), None) => return Err(missing),
-        };
-        let mut made = OpenAi::new(model).provider(preset.provider).base_url(base);
+        let mut made = OpenAi::new(model).provider(preset.provider).base_url(self.base(preset)?);
         match self.variable(name, "API_KEY") {
             Ok(key) => made = made.key(key),
             Err(missing) if preset.key == Key::Needed => return Err(missing),
@@ -226,12 +234,27 @@ mod tests {
     }
 
     #[test]
+    fn addresses_are_those_of_the_variables() {
+        let set = providers(&[
+            ("AZURE_OPENAI_ENDPOINT", "https://example.openai.azure.com/"),
+            ("GROQ_BASE_URL", "http://localhost:1/v1"),
+        ]);
+        let base = |provider: &str| {
+            let preset = PRESETS.iter().find(|preset| preset.provider == provider);
+            set.base(preset.unwrap()).unwrap()
+        };
+        assert_eq!(base("azure_openai"), "https://example.openai.azure.com/openai/v1");
+        assert_eq!(base("groq"), "http://localhost:1/v1");
+        assert_eq!(base("ollama"), "http://localhost:11434/v1");
+    }
+
+    #[test]
     fn what_is_not_set_is_named() {
         let none = providers(&[("OPENAI_API_KEY", "")]);
         let cases = [
             ("openai:m", "AuthenticationError: OPENAI_API_KEY is not set"),
             ("anthropic:m", "AuthenticationError: ANTHROPIC_API_KEY is not set"),
-            ("azure_openai:m", "AuthenticationError: AZURE_OPENAI_BASE_URL is not set"),
+            ("azure_openai:m", "AuthenticationError: AZURE_OPENAI_ENDPOINT is not set"),
         ];
         for (name, expected) in cases {
             assert_eq!(answer(&none, name).unwrap_err(), expected);
