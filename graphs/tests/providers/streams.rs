@@ -110,21 +110,33 @@ async fn open_ai_reasoning() {
 }
 
 #[tokio::test]
-async fn open_ai_calls_without_numbers() {
+async fn open_ai_calls_without_numbers_and_ids() {
     let calls = [
         r#"{"id":"a","function":{"name":"f","arguments":"{}"}}"#,
         r#"{"id":"b","function":{"name":"g","arguments":{"x":1}}}"#,
         r#"{"id":"b","function":{"name":"g","arguments":""}}"#,
+        r#"{"id":"","function":{"name":"h","arguments":"{\"y\":"}}"#,
+        r#"{"function":{"arguments":"2}"}}"#,
+        r#"{"function":{"name":"h","arguments":null}}"#,
     ];
-    let events =
-        calls.map(|call| format!("data: {{\"choices\":[{{\"delta\":{{\"tool_calls\":[{call}]}}}}]}}\n\n"));
+    let events = calls.map(|call| {
+        format!("data: {{\"id\":\"c\",\"choices\":[{{\"delta\":{{\"tool_calls\":[{call}]}}}}]}}\n\n")
+    });
     let end = "data: {\"choices\":[{\"delta\":{},\"finish_reason\":\"tool_calls\"}]}\n\n";
     let stream = events.concat() + end;
     let provider = Provider::start([Reply::stream([stream])]).await;
     let message = open_ai(&provider).invoke(crate::question()).await.unwrap();
     let calls: Vec<_> =
         message.tool_calls().iter().map(|call| json!([call.name, call.id, call.args])).collect();
-    assert_eq!(calls, [json!(["f", "a", {}]), json!(["g", "b", {"x": 1}])]);
+    assert_eq!(
+        calls,
+        [
+            json!(["f", "a", {}]),
+            json!(["g", "b", {"x": 1}]),
+            json!(["h", "c_2", {"y": 2}]),
+            json!(["h", "c_3", {}])
+        ]
+    );
 }
 
 #[tokio::test]

@@ -193,29 +193,38 @@ impl OpenAiReader {
         pieces.push_back(chunk);
     }
 
-    /// A piece of a call. Not all servers number them, and some repeat the name with every piece.
+    /// A piece of a call. Not all servers number them or give them ids, and some repeat the name with every piece.
     fn call(&mut self, piece: CallPiece) -> ToolCallChunk {
         let id = piece.id.filter(|id| !id.is_empty());
-        let same = |call: &Call| match piece.index {
-            Some(index) => call.index == index,
-            None => id.is_none() || call.id == id,
-        };
-        let place = self.calls.iter().rposition(same).unwrap_or_else(|| {
-            let next = self.calls.iter().map(|call| call.index + 1).max().unwrap_or_default();
-            self.calls.push(Call { index: piece.index.unwrap_or(next), id: id.clone(), named: false });
-            self.calls.len() - 1
-        });
-        let call = &mut self.calls[place];
         let (name, arguments) =
             piece.function.map_or((None, None), |function| (function.name, function.arguments));
-        let name = name.filter(|name| !name.is_empty() && !call.named);
-        call.named |= name.is_some();
+        let name = name.filter(|name| !name.is_empty());
+        let same = |call: &Call| match (piece.index, &id) {
+            (Some(index), _) => call.index == index,
+            (None, Some(_)) => call.id == id,
+            (None, None) => name.is_none() || !call.named,
+        };
         let args = match arguments {
             Some(Value::String(args)) => args,
             Some(Value::Null) | None => String::new(),
             Some(args) => args.to_string(),
         };
-        ToolCallChunk { name, id, ..ToolCallChunk::args(call.index, args) }
+        // Only the latest call goes on without a number.
+        let known = match piece.index {
+            Some(_) => self.calls.iter().position(same),
+            None => self.calls.len().checked_sub(1).filter(|last| same(&self.calls[*last])),
+        };
+        if let Some(place) = known {
+            let call = &mut self.calls[place];
+            let name = name.filter(|_| !std::mem::replace(&mut call.named, true));
+            return ToolCallChunk { name, id, ..ToolCallChunk::args(call.index, args) };
+        }
+        let next = self.calls.iter().map(|call| call.index + 1).max().unwrap_or_default();
+        let index = piece.index.unwrap_or(next);
+        // The answer to the call needs an id to refer to.
+        let id = id.unwrap_or_else(|| format!("{}_{index}", self.id.as_deref().unwrap_or("call")));
+        self.calls.push(Call { index, id: Some(id.clone()), named: name.is_some() });
+        ToolCallChunk { name, id: Some(id), ..ToolCallChunk::args(index, args) }
     }
 }
 
