@@ -141,12 +141,12 @@ impl Providers {
     /// Where a provider listens, or the variable that is missing: Azure has no address for everybody.
     fn base(&self, preset: &Preset) -> Result<String, String> {
         let said = self.variable(preset.variables, "BASE_URL").map(|base| base.expose_secret().to_owned());
-        said.or_else(|_| match preset.base {
-            Some(base) => Ok(base.to_owned()),
-            None => {
-                let endpoint = self.variable(preset.variables, "ENDPOINT")?;
-                Ok(format!("{}/openai/v1", endpoint.expose_secret().trim_end_matches('/')))
+        said.or_else(|_| {
+            if let Some(base) = preset.base {
+                return Ok(base.to_owned());
             }
+            let endpoint = self.variable(preset.variables, "ENDPOINT")?;
+            Ok(format!("{}/openai/v1", endpoint.expose_secret().trim_end_matches('/')))
         })
     }
 
