@@ -69,6 +69,8 @@ pub mod prelude {
     pub use eddyline_engine::local::Memory;
     pub use eddyline_engine::prelude::*;
     pub use eddyline_engine::project::{Data, Mode};
+    pub use eddyline_graphs::prebuilt::{Agent, AgentState};
+    pub use eddyline_graphs::tools::{Tool, ToolContext};
     pub use eddyline_runtime::RunHere;
 }
 
@@ -76,3 +78,8 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Those of the guide to agents and tools.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/agents.md")]
+struct Agents;

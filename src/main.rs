@@ -203,7 +203,8 @@ impl Run {
     fn run(self) -> anyhow::Result<()> {
         let input = serde_json::from_str(&self.input).context("the input is not JSON")?;
         let mut run = eddyline::runtime::stream_json(&graph(&self.graph)?, input)
-            .modes(self.modes.into_iter().collect::<Modes>());
+            .modes(self.modes.into_iter().collect::<Modes>())
+            .models(eddyline::graphs::models::Providers::from_environment().stand_in());
         if self.subgraphs {
             run = run.subgraphs();
         }
@@ -242,7 +243,7 @@ impl Backup {
 
 impl Serve {
     fn serve(self) -> anyhow::Result<()> {
-        let server = Server::new(self.settings()?);
+        let server = Server::new(self.settings()?).stand_in_models();
         let server =
             eddyline::graphs::all()?.into_iter().fold(server, |server, (id, graph)| server.graph(id, graph));
         Ok(server.run()?)

@@ -8,6 +8,7 @@ use eddyline_config::{Settings, Threads, TtlStrategy};
 use eddyline_engine::Graph;
 use eddyline_engine::model::ChatModel;
 use eddyline_engine::store::Index;
+use eddyline_graphs::models::Providers;
 use eddyline_runtime::{Builder, Handle, Options, PruneStrategy, Runtime, Ttl};
 use eddyline_transports::{Http, HttpOptions, Shutdown, Stdio, Transport, WebhookOptions, WebhookSender};
 use futures_util::future::{LocalBoxFuture, join, join_all};
@@ -29,6 +30,7 @@ use crate::{Error, signals};
 pub struct Server {
     settings: Settings,
     runtime: Builder,
+    stand_in: bool,
     transports: Vec<Serve>,
 }
 
@@ -39,7 +41,7 @@ type Serving = LocalBoxFuture<'static, Result<(), eddyline_transports::Error>>;
 impl Server {
     /// A server without graphs, with the transports that the settings describe.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, runtime: Runtime::builder(), transports: Vec::new() }
+        Self { settings, runtime: Runtime::builder(), stand_in: false, transports: Vec::new() }
     }
 
     /// Serves a graph under an id, which clients give as `assistant_id`.
@@ -48,9 +50,17 @@ impl Server {
         self
     }
 
-    /// Gives nodes a model under a name.
+    /// Gives nodes a model under a name, beside those of providers, such as `openai:gpt-4o-mini` and
+    /// `anthropic:claude-sonnet-4-5`, whose keys are in the environment ([`Providers`]).
     pub fn model(mut self, name: impl Into<String>, model: impl ChatModel) -> Self {
         self.runtime = self.runtime.model(name, model);
+        self
+    }
+
+    /// Lets a scripted model answer for every provider whose key is not set, and says so once in the log: for trying
+    /// out graphs. Otherwise such a model fails and names the variable.
+    pub fn stand_in_models(mut self) -> Self {
+        self.stand_in = true;
         self
     }
 
@@ -77,7 +87,8 @@ impl Server {
         let address = http.address();
         let mut transports = self.transports;
         transports.push(boxed(http));
-        let runtime = start(self.runtime, &self.settings, self.settings.runs.shutdown_grace)?;
+        let builder = self.runtime.models(providers(self.stand_in));
+        let runtime = start(builder, &self.settings, self.settings.runs.shutdown_grace)?;
         tracing::info!(address = %format_args!("http://{address}"), "listening");
         let stop = Shutdown::new();
         System::new().block_on(serve(runtime, transports, (stop.clone(), stop)))
@@ -90,7 +101,7 @@ impl Server {
     /// start, the conversation is one line that says why.
     pub fn run_stdio(self, stdio: Stdio, quit: Shutdown, grace: Duration) -> Result<(), Error> {
         let started = logging::start(&self.settings.log, Sink::Drops)
-            .and_then(|()| start(self.runtime, &self.settings, grace));
+            .and_then(|()| start(self.runtime.models(providers(self.stand_in)), &self.settings, grace));
         let runtime = match started {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -132,6 +143,22 @@ const SLACK: Duration = Duration::from_secs(2);
 
 fn boxed(transport: impl Transport + 'static) -> Serve {
     Box::new(move |runtime, stop| Box::pin(transport.serve(runtime, stop)))
+}
+
+/// Models of providers, with the keys of the environment.
+fn providers(stand_in: bool) -> Providers {
+    let providers = Providers::from_environment();
+    if !stand_in {
+        return providers;
+    }
+    let missing = providers.missing_keys();
+    if !missing.is_empty() {
+        tracing::warn!(
+            not_set = missing.join(", "),
+            "a scripted model answers for providers whose keys are not set"
+        );
+    }
+    providers.stand_in()
 }
 
 fn thread_ttl(threads: &Threads) -> Option<Ttl> {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should panic, its helpers too")]
 
+mod agents;
 mod assistants;
 mod commands;
 mod crons;

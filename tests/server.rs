@@ -4,6 +4,7 @@ use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use serde_json::json;
@@ -14,6 +15,8 @@ use crate::http;
 pub(crate) struct Server {
     child: Child,
     url: String,
+    /// What it has logged so far.
+    log: Arc<Mutex<String>>,
     /// Removed with the server.
     own_folder: Option<PathBuf>,
 }
@@ -21,7 +24,10 @@ pub(crate) struct Server {
 /// The command, told nothing by the environment of the test.
 pub(crate) fn command() -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_eddyline"));
-    for (name, _) in std::env::vars().filter(|(name, _)| name.starts_with("EDDYLINE")) {
+    let ours = |name: &str| {
+        name.starts_with("EDDYLINE") || name.ends_with("_API_KEY") || name.ends_with("_BASE_URL")
+    };
+    for (name, _) in std::env::vars().filter(|(name, _)| ours(name)) {
         command.env_remove(name);
     }
     // A settings file of whoever runs the tests is none of their business.
@@ -59,7 +65,8 @@ impl Server {
         command.env("EDDYLINE__LOG__FORMAT", "json").stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let log = child.stderr.take().expect("stderr is a pipe");
-        let server = Self { child, url: address(log), own_folder: None };
+        let logged = Arc::<Mutex<String>>::default();
+        let server = Self { child, url: address(log, logged.clone()), log: logged, own_folder: None };
         let answer = ureq::get(server.url("/ok")).call().expect("the server answers");
         assert_eq!(answer.status(), 200);
         server
@@ -68,6 +75,16 @@ impl Server {
     /// A path of the server as a URL.
     pub(crate) fn url(&self, path: &str) -> String {
         format!("{}{path}", self.url)
+    }
+
+    /// What it has logged so far.
+    pub(crate) fn log(&self) -> String {
+        self.log.lock().expect("nobody panicked").clone()
+    }
+
+    /// The folder that goes with it.
+    pub(crate) fn folder(&self) -> &Path {
+        self.own_folder.as_deref().expect("it was started over a folder of its own")
     }
 
     /// Tells the server to end (SIGTERM), as a service manager does.
@@ -104,17 +121,21 @@ impl Drop for Server {
 }
 
 /// Reads the log up to the line that tells the address, and goes on reading so that the pipe never fills.
-fn address(log: ChildStderr) -> String {
+fn address(log: ChildStderr, logged: Arc<Mutex<String>>) -> String {
+    let keep = move |line: &str| {
+        eprintln!("server: {line}");
+        logged.lock().expect("nobody panicked").extend([line, "\n"]);
+    };
     let mut lines = BufReader::new(log).lines();
     let address = loop {
         let line = lines.next().expect("the server said where it listens before it ended").expect("UTF-8");
-        eprintln!("server: {line}");
+        keep(&line);
         let line: serde_json::Value = serde_json::from_str(&line).expect("a line of the log is JSON");
         if line["fields"]["message"] == "listening" {
             break line["fields"]["address"].as_str().expect("the address is a text").to_owned();
         }
     };
-    thread::spawn(move || lines.map_while(Result::ok).for_each(|line| eprintln!("server: {line}")));
+    thread::spawn(move || lines.map_while(Result::ok).for_each(|line| keep(&line)));
     address
 }
 

@@ -1,7 +1,7 @@
 //! The graphs and models that ship with eddyline.
 //!
-//! Knows the engine and nothing else: no server, no storage, no network. Every graph here runs in a
-//! test, in a program of your own, or behind a server, without a key for any model.
+//! Knows the engine and nothing else of ours: no server, no storage. Every graph here runs in a
+//! test, in a program of your own, or behind a server. Only the [models] of providers use the network.
 //!
 //! | id | what it shows | file |
 //! |---|---|---|
@@ -25,10 +25,13 @@
 //! | `slow` | waiting, by the clock of the run | [`examples/slow.rs`](examples::slow) |
 //! | `bench` | as many events as asked for | [`examples/bench.rs`](examples::bench) |
 //! | `showcase` | a tour: tokens, a tool, a question, a graph called from inside a node | [`examples/showcase.rs`](examples::showcase) |
-//! | `tools_agent` | the loop of a model and its tools | [`examples/tools_agent.rs`](examples::tools_agent) |
+//! | `tools_agent` | the loop of a model and its tools, by hand | [`examples/tools_agent.rs`](examples::tools_agent) |
+//! | `prebuilt_agent` | the same in a few lines, with a model that goes by a name | [`examples/prebuilt_agent.rs`](examples::prebuilt_agent) |
 
 pub mod examples;
 pub mod models;
+pub mod prebuilt;
 mod text;
+pub mod tools;
 
 pub use examples::all;

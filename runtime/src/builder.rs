@@ -1,12 +1,11 @@
 //! Putting a runtime together.
 
-use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, mpsc};
 use std::thread;
 
 use eddyline_engine::Graph;
-use eddyline_engine::model::ChatModel;
+use eddyline_engine::model::{ChatModel, ModelSource, Models};
 use eddyline_engine::store::{Index, Store};
 use tokio::sync::{Semaphore, oneshot};
 
@@ -63,7 +62,7 @@ pub(crate) struct Parts {
 #[derive(Default)]
 pub struct Builder {
     graphs: Vec<(String, Graph)>,
-    models: HashMap<String, Arc<dyn ChatModel>>,
+    models: Models,
     store: Option<Arc<dyn Store>>,
     index: Option<Index>,
     webhooks: Option<Arc<dyn Webhooks>>,
@@ -82,7 +81,13 @@ impl Builder {
 
     /// Adds a model under `name`, by which nodes ask for it; it takes the place of an earlier one.
     pub fn model(mut self, name: impl Into<String>, model: impl ChatModel) -> Self {
-        self.models.insert(name.into(), Arc::new(model));
+        self.models.name(name.into(), model);
+        self
+    }
+
+    /// Finds further models by their names, such as those of providers.
+    pub fn models(mut self, source: impl ModelSource) -> Self {
+        self.models.source(source);
         self
     }
 

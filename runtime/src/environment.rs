@@ -1,12 +1,11 @@
 //! What every actor of a runtime shares, fixed at its start.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use eddyline_engine::ids::Timestamp;
-use eddyline_engine::model::ChatModel;
+use eddyline_engine::model::Models;
 use eddyline_engine::store::Store;
 use tokio::sync::Semaphore;
 
@@ -25,7 +24,7 @@ pub(crate) struct Environment {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) ids: Arc<dyn IdSource>,
     pub(crate) registry: Registry,
-    pub(crate) models: HashMap<String, Arc<dyn ChatModel>>,
+    pub(crate) models: Models,
     /// The long-term store. `None` only until storage is up, in which it may lie.
     pub(crate) store: Option<Arc<dyn Store>>,
     pub(crate) cache: NodeCache,
@@ -53,7 +52,7 @@ impl fmt::Debug for Environment {
         f.debug_struct("Environment")
             .field("options", &self.options)
             .field("registry", &self.registry)
-            .field("models", &self.models.keys())
+            .field("models", &self.models)
             .finish_non_exhaustive()
     }
 }

@@ -66,6 +66,11 @@ fn assistants_of_ones_own() {
 }
 
 #[test]
+fn agents() {
+    check("agents.py");
+}
+
+#[test]
 fn the_client_that_blocks() {
     check("blocking.py");
 }

@@ -19,6 +19,7 @@ pub mod mapreduce;
 pub mod memory;
 pub mod nested;
 pub mod parallel;
+pub mod prebuilt_agent;
 pub mod private;
 pub mod router;
 pub mod showcase;
@@ -59,5 +60,6 @@ pub fn all() -> Result<Vec<(&'static str, Graph)>, CompileError> {
         ("bench", bench::graph()?.into()),
         ("showcase", showcase::graph()?.into()),
         ("tools_agent", tools_agent::graph()?.into()),
+        ("prebuilt_agent", prebuilt_agent::graph()?.into()),
     ])
 }

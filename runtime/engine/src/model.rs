@@ -3,6 +3,8 @@
 //! No provider is known here. A model gives raw pieces; the engine numbers them, tells listeners, and
 //! adds them up.
 
+use std::sync::Arc;
+
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 use serde_json::{Map, Value};
@@ -18,8 +20,26 @@ pub struct ModelRequest {
     pub messages: Messages,
     /// The tools that it may call.
     pub tools: Vec<ToolSpec>,
-    /// Provider settings: temperature, stop words, response format, ….
+    /// The shape that the text of its answer has to have.
+    pub format: Option<ResponseFormat>,
+    /// Provider settings: temperature, stop words, ….
     pub options: Map<String, Value>,
+}
+
+/// The shape of an answer whose text is JSON (structured output).
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResponseFormat {
+    /// What it is called.
+    pub name: Key,
+    /// The JSON Schema that the answer fits.
+    pub schema: Value,
+}
+
+impl ResponseFormat {
+    /// Answers that can be read as `T`, called `name`.
+    pub fn of<T: schemars::JsonSchema>(name: impl Into<Key>) -> Self {
+        Self { name: name.into(), schema: crate::node::schema_of::<T>() }
+    }
 }
 
 /// A tool, as a model is told of it.
@@ -72,6 +92,29 @@ pub trait ChatModel: Send + Sync + 'static {
     }
 }
 
+/// A model that several share.
+impl<M: ChatModel + ?Sized> ChatModel for Arc<M> {
+    fn name(&self) -> &str {
+        (**self).name()
+    }
+
+    fn stream(&self, request: ModelRequest) -> BoxStream<'static, Result<MessageChunk, NodeError>> {
+        (**self).stream(request)
+    }
+
+    fn invoke(&self, request: ModelRequest) -> BoxFuture<'static, Result<Message, NodeError>> {
+        (**self).invoke(request)
+    }
+
+    fn streams(&self) -> bool {
+        (**self).streams()
+    }
+
+    fn metadata(&self) -> Map<String, Value> {
+        (**self).metadata()
+    }
+}
+
 /// Adds up the pieces of an answer.
 async fn sum(mut chunks: BoxStream<'static, Result<MessageChunk, NodeError>>) -> Result<Message, NodeError> {
     use futures_util::StreamExt as _;
@@ -88,4 +131,6 @@ async fn sum(mut chunks: BoxStream<'static, Result<MessageChunk, NodeError>>) ->
 }
 
 mod call;
+mod source;
 pub use call::Chat;
+pub use source::{ModelSource, Models};

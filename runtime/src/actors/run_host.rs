@@ -235,7 +235,7 @@ impl Host for RunHost {
     }
 
     fn model(&self, name: &str) -> Option<Arc<dyn ChatModel>> {
-        self.environment.models.get(name).cloned()
+        self.environment.models.find(name)
     }
 
     fn cached(&self, key: CacheKey) -> BoxFuture<'static, Option<Shared>> {

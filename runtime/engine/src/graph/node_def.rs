@@ -54,6 +54,11 @@ impl<S> NodeDef<S> {
         }
     }
 
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
     /// Runs the node only when nothing else is left to run.
     pub fn defer(mut self) -> Self {
         self.deferred = true;

@@ -1,6 +1,5 @@
 //! The host of a run in the library itself.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::checkpoint::{Commit, Saved};
 use crate::fact::{Fact, Interest};
 use crate::host::{CacheKey, Host, StorageError, Which};
 use crate::ids::{CheckpointIds, Timestamp};
-use crate::model::ChatModel;
+use crate::model::{ChatModel, Models};
 use crate::node::{Attempt, AttemptEnd};
 use crate::store::Store;
 use crate::value::{Key, Shared};
@@ -26,7 +25,7 @@ pub(super) struct Local {
     pipe: Arc<Pipe>,
     interest: Interest,
     memory: Option<Memory>,
-    models: HashMap<Key, Arc<dyn ChatModel>>,
+    models: Models,
     store: Option<Arc<dyn Store>>,
 }
 
@@ -36,7 +35,7 @@ impl Local {
         pipe: Arc<Pipe>,
         interest: Interest,
         memory: Option<Memory>,
-        models: HashMap<Key, Arc<dyn ChatModel>>,
+        models: Models,
         store: Option<Arc<dyn Store>>,
     ) -> Self {
         let checkpoint_ids = CheckpointIds::default();
@@ -95,7 +94,7 @@ impl Host for Local {
     }
 
     fn model(&self, name: &str) -> Option<Arc<dyn ChatModel>> {
-        self.models.get(name).cloned()
+        self.models.find(name)
     }
 
     fn cached(&self, key: CacheKey) -> BoxFuture<'static, Option<Shared>> {

@@ -8,7 +8,6 @@ mod pipe;
 mod store;
 mod stream;
 
-use std::collections::HashMap;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -29,7 +28,7 @@ use crate::error::{NodeError, RunError};
 use crate::fact::{Failure, Interest};
 use crate::graph::{CompiledGraph, Graph};
 use crate::ids::Timestamp;
-use crate::model::ChatModel;
+use crate::model::{ChatModel, ModelSource, Models};
 use crate::project::{Event, Mode, Modes};
 use crate::state::{State, Update};
 use crate::store::Store;
@@ -77,7 +76,7 @@ struct Plan {
     modes: Modes,
     subgraphs: bool,
     memory: Option<Memory>,
-    models: HashMap<Key, Arc<dyn ChatModel>>,
+    models: Models,
     store: Option<Arc<dyn Store>>,
     surroundings: Arc<dyn Surroundings>,
 }
@@ -131,7 +130,7 @@ impl<S> Invocation<S> {
             modes: Modes::from(Mode::Updates),
             subgraphs: false,
             memory: None,
-            models: HashMap::new(),
+            models: Models::default(),
             store: None,
             surroundings,
         };
@@ -219,7 +218,13 @@ impl<S> Invocation<S> {
 
     /// Makes a model known by a name.
     pub fn model(mut self, name: impl Into<Key>, model: impl ChatModel) -> Self {
-        self.plan.models.insert(name.into(), Arc::new(model));
+        self.plan.models.name(name, model);
+        self
+    }
+
+    /// Finds further models by their names.
+    pub fn models(mut self, source: impl ModelSource) -> Self {
+        self.plan.models.source(source);
         self
     }
 

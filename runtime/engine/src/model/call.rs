@@ -6,7 +6,7 @@ use futures_util::StreamExt;
 use futures_util::stream::BoxStream;
 use serde_json::{Map, Value};
 
-use super::{ChatModel, ModelRequest, ToolSpec};
+use super::{ChatModel, ModelRequest, ResponseFormat, ToolSpec};
 use crate::error::NodeError;
 use crate::fact::{Body, ModelCall};
 use crate::message::{Content, Message, MessageChunk, Messages};
@@ -28,12 +28,14 @@ pub struct Chat {
     tags: Vec<Key>,
     metadata: Map<String, Value>,
     tools: Vec<ToolSpec>,
+    format: Option<ResponseFormat>,
     options: Map<String, Value>,
 }
 
 impl Chat {
     pub(crate) fn new(ctx: NodeContext, model: Arc<dyn ChatModel>) -> Self {
-        Self { ctx, model, tags: Vec::new(), metadata: Map::new(), tools: Vec::new(), options: Map::new() }
+        let (tags, tools) = (Vec::new(), Vec::new());
+        Self { ctx, model, tags, metadata: Map::new(), tools, format: None, options: Map::new() }
     }
 
     /// Tags by which clients tell this call from others; `nostream` keeps it off the message streams.
@@ -51,6 +53,12 @@ impl Chat {
     /// Offers tools to the model.
     pub fn tools(mut self, tools: impl IntoIterator<Item = ToolSpec>) -> Self {
         self.tools.extend(tools);
+        self
+    }
+
+    /// Asks for an answer whose text is JSON of this shape.
+    pub fn format(mut self, format: ResponseFormat) -> Self {
+        self.format = Some(format);
         self
     }
 
@@ -130,7 +138,12 @@ impl Chat {
     }
 
     fn request(&self, messages: &Messages) -> ModelRequest {
-        ModelRequest { messages: messages.clone(), tools: self.tools.clone(), options: self.options.clone() }
+        ModelRequest {
+            messages: messages.clone(),
+            tools: self.tools.clone(),
+            format: self.format.clone(),
+            options: self.options.clone(),
+        }
     }
 }
 
