@@ -268,14 +268,18 @@ async fn asked(handle: &Handle, thread_id: Uuid) -> Vec<(Value, String)> {
     open
 }
 
+/// What an answer says of two questions.
+type Answer = fn(&str, &str) -> Value;
+
+/// An answer, one that comes late, how the run of that ends, and what is still asked and done then.
+type Case = (Answer, Answer, Option<&'static str>, &'static [&'static str], Value);
+
 #[tokio::test]
 async fn an_answer_is_for_none_but_the_questions_that_were_open_when_it_came() {
     let runtime = runtime(Options::default());
     let handle = runtime.handle();
     let unknown = Some("UnknownInterruptError");
-    // What an answer says that comes late, how its run ends, and what is still asked then.
-    type Late = fn(&str, &str) -> Value;
-    let cases: [(Late, Late, Option<&str>, &[&str], Value); 5] = [
+    let cases: [Case; 5] = [
         (|a, b| json!({a: "A", b: "B"}), |a, _| json!({a: "LATE"}), unknown, &["a2"], json!(["b B"])),
         (|a, b| json!({a: "A", b: "B"}), |_, _| json!("STALE"), unknown, &["a2"], json!(["b B"])),
         (|a, _| json!({a: "A"}), |_, _| json!("WHICH"), Some("RuntimeError"), &["a2", "b1"], json!([])),

@@ -27,7 +27,7 @@ use serde_json::{Map, json};
 use uuid::Uuid;
 
 use super::{Change, Error, RunMark, Storage, Transaction};
-use crate::runs::{Derived, Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus};
+use crate::runs::{Derived, Kwargs, MultitaskStrategy, Run, RunStatus};
 use crate::threads::{Thread, ThreadStatus};
 
 const THREAD: Uuid = Uuid::from_u128(0x10);

@@ -106,10 +106,10 @@ impl Storage for Faulty {
             if self.plan.refuses(&transaction) || (has_refused && builds_on) {
                 has_refused = true;
                 let message = "the disk is full".to_owned();
-                return Err(match self.plan.in_doubt.load(Ordering::SeqCst) {
-                    true => StorageError::Unknown { message },
-                    false => StorageError::Failed { message },
-                });
+                if self.plan.in_doubt.load(Ordering::SeqCst) {
+                    return Err(StorageError::Unknown { message });
+                }
+                return Err(StorageError::Failed { message });
             }
             self.plan.note(&transaction);
             if self.plan.loses(&transaction) {

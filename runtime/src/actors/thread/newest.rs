@@ -12,10 +12,25 @@ use crate::storage::Change;
 /// What is known of the newest checkpoint, as it will be once all writes are stored.
 #[derive(Debug, Default)]
 pub(super) struct Newest {
-    /// `None` when it is not known; within, `None` when there is no checkpoint.
-    known: Option<Option<Saved>>,
+    known: Known,
     /// How often something happened after which it had to be read.
     forgotten: u64,
+}
+
+#[derive(Debug, Default)]
+enum Known {
+    /// It has to be read.
+    #[default]
+    Nothing,
+    /// There is no checkpoint.
+    None,
+    Checkpoint(Saved),
+}
+
+impl From<Option<Saved>> for Known {
+    fn from(newest: Option<Saved>) -> Self {
+        newest.map_or(Self::None, Self::Checkpoint)
+    }
 }
 
 impl Newest {
@@ -39,21 +54,24 @@ impl Newest {
 
     /// What was to be stored may not be, or something else is.
     pub(super) fn forget(&mut self) {
-        self.known = None;
+        self.known = Known::Nothing;
         self.forgotten += 1;
     }
 
     fn commit(&mut self, commit: &Commit) {
-        let Some(known) = &mut self.known else { return };
+        let newest = match &self.known {
+            Known::Nothing => return,
+            Known::None => None,
+            Known::Checkpoint(saved) => Some(saved.checkpoint.id),
+        };
         if !commit.ns.is_empty() {
             return;
         }
         let hangs_on = commit.writes.as_ref().map(|(base, _)| *base);
-        let newest = known.as_ref().map(|saved| saved.checkpoint.id);
         match &commit.checkpoint {
             Some(new) if newest.is_none_or(|newest| newest < new.checkpoint.id) => {
                 let writes = commit.writes.iter().filter(|(base, _)| *base == new.checkpoint.id);
-                *known = Some(Saved {
+                self.known = Known::Checkpoint(Saved {
                     checkpoint: new.checkpoint.clone(),
                     metadata: new.metadata.clone(),
                     parent: new.parent,
@@ -69,7 +87,7 @@ impl Newest {
 
     fn learn(&mut self, newest: Option<Saved>, forgotten: u64) {
         if self.forgotten == forgotten {
-            self.known = Some(newest);
+            self.known = newest.into();
         }
     }
 }
@@ -79,8 +97,13 @@ impl Handler<ReadNewest> for ThreadActor {
 
     fn handle(&mut self, ReadNewest { reply }: ReadNewest, ctx: &mut Self::Context) {
         // A run that does not wait any more needs no answer.
-        if let Some(newest) = &self.newest.known {
-            let _ = reply.send(Ok(newest.clone()));
+        let known = match &self.newest.known {
+            Known::Nothing => None,
+            Known::None => Some(None),
+            Known::Checkpoint(saved) => Some(Some(saved.clone())),
+        };
+        if let Some(newest) = known {
+            let _ = reply.send(Ok(newest));
             return;
         }
         let (thread_id, forgotten) = (self.thread_id, self.newest.forgotten);
@@ -137,32 +160,42 @@ mod tests {
         Change::Commit(Commit { run: None, ns: ns.into(), writes, checkpoint, outcome: Outcome::Continue })
     }
 
-    /// The newest checkpoint and how many writes hang on it; `None` when it has to be read.
-    fn check(begin: Option<Option<u128>>, change: Change, expected: Option<Option<(u128, usize)>>) {
+    /// What is known: `?` nothing, `-` that there is none, or the newest checkpoint and how many writes hang on it.
+    fn told(known: &Known) -> String {
+        match known {
+            Known::Nothing => "?".to_owned(),
+            Known::None => "-".to_owned(),
+            Known::Checkpoint(saved) => format!("{}+{}", saved.checkpoint.id.as_u128(), saved.writes.len()),
+        }
+    }
+
+    /// `begin` is nothing, that there is none, or the number of a checkpoint without writes.
+    fn check(begin: &str, change: Change, expected: &str) {
         let mut newest = Newest::default();
-        if let Some(begin) = begin {
+        if begin != "?" {
             newest.learn(None, 0);
-            newest.see(&begin.map(|id| commit("", Some(id), None)).into_iter().collect::<Vec<_>>());
+        }
+        if let Ok(id) = begin.parse() {
+            newest.see(&[commit("", Some(id), None)]);
         }
         newest.see(&[change]);
-        let of = |saved: &Saved| (saved.checkpoint.id.as_u128(), saved.writes.len());
-        assert_eq!(newest.known.as_ref().map(|known| known.as_ref().map(of)), expected);
+        assert_eq!(told(&newest.known), expected);
     }
 
     #[test]
     fn it_follows_what_is_stored_and_gives_up_where_storage_decides() {
-        check(Some(None), commit("", Some(2), None), Some(Some((2, 0))));
-        check(Some(Some(1)), commit("", Some(2), Some(1)), Some(Some((2, 0))));
-        check(Some(Some(1)), commit("", Some(2), Some(2)), Some(Some((2, 1))));
-        check(Some(Some(1)), commit("a:1", Some(2), Some(2)), Some(Some((1, 0))));
-        check(Some(Some(1)), commit("", None, Some(1)), None);
+        check("-", commit("", Some(2), None), "2+0");
+        check("1", commit("", Some(2), Some(1)), "2+0");
+        check("1", commit("", Some(2), Some(2)), "2+1");
+        check("1", commit("a:1", Some(2), Some(2)), "1+0");
+        check("1", commit("", None, Some(1)), "?");
         // The clock went back, or a checkpoint is stored again.
-        check(Some(Some(3)), commit("", Some(2), None), None);
-        check(Some(Some(2)), commit("", Some(2), None), None);
-        check(Some(Some(2)), commit("", None, Some(1)), Some(Some((2, 0))));
-        check(None, commit("", Some(2), None), None);
-        check(Some(Some(2)), Change::DeleteRun(Uuid::nil()), None);
-        check(Some(Some(2)), Change::KeepLatest, None);
+        check("3", commit("", Some(2), None), "?");
+        check("2", commit("", Some(2), None), "?");
+        check("2", commit("", None, Some(1)), "2+0");
+        check("?", commit("", Some(2), None), "?");
+        check("2", Change::DeleteRun(Uuid::nil()), "?");
+        check("2", Change::KeepLatest, "?");
     }
 
     #[test]
@@ -170,6 +203,6 @@ mod tests {
         let mut newest = Newest::default();
         newest.forget();
         newest.learn(None, 0);
-        assert!(newest.known.is_none());
+        assert!(matches!(newest.known, Known::Nothing));
     }
 }

@@ -1,6 +1,12 @@
 //! Runs: listed, found and marked.
 
-use super::*;
+use eddyline_engine::ids::Timestamp;
+use serde_json::Map;
+use uuid::Uuid;
+
+use super::{Change, Error, OTHER, RunMark, Storage, THREAD, Transaction, put, run};
+use crate::runs::{ListRuns, Run, RunStatus};
+use crate::threads::{Thread, ThreadStatus};
 
 pub(super) const RULES: [fn(&mut dyn Storage); 3] =
     [runs_are_listed_newest_first, open_runs_are_found_oldest_first, a_run_is_marked_and_stays_what_it_was];

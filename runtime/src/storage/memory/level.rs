@@ -14,8 +14,11 @@ use uuid::Uuid;
 pub(super) struct Level {
     pub(super) checkpoints: BTreeMap<Uuid, Row>,
     /// By the checkpoint on which they hang: what each commit wrote, and for which run.
-    pub(super) writes: HashMap<Uuid, Vec<(Option<Uuid>, Vec<PendingWrite>)>>,
+    pub(super) writes: HashMap<Uuid, Vec<Written>>,
 }
+
+/// What a commit wrote, and for which run.
+type Written = (Option<Uuid>, Vec<PendingWrite>);
 
 #[derive(Clone, Debug)]
 pub(super) struct Row {

@@ -32,7 +32,7 @@ const TEXTS: usize = 4;
 #[derive(Debug, Default)]
 pub(super) struct Rows {
     found: HashMap<Uuid, (i64, u64)>,
-    rows: HashMap<i64, Row>,
+    by_key: HashMap<i64, Row>,
     weight: usize,
 }
 
@@ -57,25 +57,25 @@ impl Rows {
 
     /// What seldom changes of the row of a thread.
     pub(super) fn lasting(&self, thread: i64) -> Option<&Lasting> {
-        self.rows.get(&thread)?.lasting.as_ref()
+        self.by_key.get(&thread)?.lasting.as_ref()
     }
 
     /// Remembers what seldom changes of the row of a thread.
     pub(super) fn put_lasting(&mut self, thread: i64, lasting: Lasting) {
         self.make_room(OVERHEAD + lasting.metadata.as_ref().map_or(0, String::len));
-        self.rows.entry(thread).or_default().lasting = Some(lasting);
+        self.by_key.entry(thread).or_default().lasting = Some(lasting);
     }
 
     /// Where a text of a thread stands.
     pub(super) fn text(&self, thread: i64, text: &str) -> Option<i64> {
-        let texts = self.rows.get(&thread)?.texts.iter().rev();
+        let texts = self.by_key.get(&thread)?.texts.iter().rev();
         texts.into_iter().find(|(known, _)| known == text).map(|(_, key)| *key)
     }
 
     /// Remembers where a text of a thread stands.
     pub(super) fn put_text(&mut self, thread: i64, text: String, key: i64) {
         self.make_room(text.len());
-        let texts = &mut self.rows.entry(thread).or_default().texts;
+        let texts = &mut self.by_key.entry(thread).or_default().texts;
         if texts.len() >= TEXTS {
             texts.pop_front();
         }
@@ -85,7 +85,7 @@ impl Rows {
     /// Forgets a thread.
     pub(super) fn forget(&mut self, thread_id: Uuid) {
         if let Some((thread, _)) = self.found.remove(&thread_id) {
-            self.rows.remove(&thread);
+            self.by_key.remove(&thread);
         }
     }
 

@@ -124,12 +124,11 @@ fn put_lasting(db: &Connection, rows: &mut Rows, key: i64, thread: &Thread) -> R
         expires: thread.expires_at().map(|time| time.0),
     };
     let stored;
-    let before = match rows.lasting(key) {
-        Some(known) => known,
-        None => {
-            stored = read_lasting(db, key)?;
-            &stored
-        }
+    let before = if let Some(known) = rows.lasting(key) {
+        known
+    } else {
+        stored = read_lasting(db, key)?;
+        &stored
     };
     if before.metadata != now.metadata {
         terms::put(db, key, before.metadata.as_deref(), &thread.metadata)?;
