@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use ureq::Body;
 use ureq::http::{Request, Response};
 
-use crate::http::{agent, detail, post, read, text};
+use crate::http::{agent, post, read, text};
 use crate::server::Server;
 
 fn send(server: &Server, method: &str, path: &str, body: String) -> Response<Body> {
@@ -154,7 +154,8 @@ fn an_empty_key_is_a_key() {
     assert_eq!(get(&server, "b", ""), Value::Null);
     assert_eq!(found(&server, &json!({"namespace_prefix": ["a"]})), [""]);
     let none = send(&server, "GET", "/store/items?namespace=a", String::new());
-    assert_eq!(detail(none, 400), "Key is required");
+    assert_eq!(none.status().as_u16(), 400);
+    assert_eq!(read(none), json!({"error": "Key is required"}));
     assert_eq!(delete(&server, &["a"], ""), 204);
     assert_eq!(get(&server, "a", ""), Value::Null);
 }

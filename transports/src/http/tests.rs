@@ -104,7 +104,7 @@ async fn flags_say_what_there_is() {
     let info: serde_json::Value =
         serde_json::from_str(&ask(TestRequest::get().uri("/info")).await.body).unwrap();
     let expected = serde_json::json!({
-        "assistants": true, "crons": false, "langsmith": false, "langsmith_tracing_replicas": false,
+        "assistants": true, "crons": true, "langsmith": false, "langsmith_tracing_replicas": false,
         "langsmith_tracing_session_on_runs": false, "strict_resume": true,
     });
     assert_eq!(info["flags"], expected);

@@ -64,8 +64,7 @@ fn next(input: &mut impl BufRead, limit: usize) -> std::io::Result<Option<Line>>
         };
         if buffer.is_empty() {
             let nothing = line.is_empty() && !is_too_long;
-            let last = if is_too_long { Line::TooLong } else { Line::Text(line) };
-            return Ok((!nothing).then_some(last));
+            return Ok((!nothing).then(|| whole(line, is_too_long, limit)));
         }
         let end = buffer.iter().position(|byte| *byte == b'\n');
         let part = &buffer[..end.unwrap_or(buffer.len())];
@@ -79,10 +78,15 @@ fn next(input: &mut impl BufRead, limit: usize) -> std::io::Result<Option<Line>>
         let used = part.len() + usize::from(end.is_some());
         input.consume(used);
         if end.is_some() {
-            let is_over = is_too_long || line.len() > limit && line.last() != Some(&b'\r');
-            return Ok(Some(if is_over { Line::TooLong } else { Line::Text(line) }));
+            return Ok(Some(whole(line, is_too_long, limit)));
         }
     }
+}
+
+/// A line, whose carriage return does not count.
+fn whole(line: Vec<u8>, is_too_long: bool, limit: usize) -> Line {
+    let is_over = is_too_long || line.len() > limit && line.last() != Some(&b'\r');
+    if is_over { Line::TooLong } else { Line::Text(line) }
 }
 
 #[cfg(test)]

@@ -59,11 +59,11 @@ fn an_item_that_could_not_be_read_again_is_refused_alone() {
     let folder = Folder::new("deep-items");
     let mut storage = folder.open();
     let mut deep = new("deep");
-    let nested = (0..200).fold(json!(1), |inner, _| json!([inner]));
+    let nested = (0..300).fold(json!(1), |inner, _| json!([inner]));
     deep.value.insert("nested".to_owned(), nested);
     let batch = [new("1"), deep, new("2")];
     let batch = batch.map(|new| Transaction::Items(vec![ItemChange::Put(Box::new(new))]));
-    assert!(matches!(storage.write(batch.into())[..], [Ok(()), Err(Error::Failed { .. }), Ok(())]));
+    assert!(matches!(storage.write(batch.into())[..], [Ok(()), Err(Error::Refused { .. }), Ok(())]));
     let found = storage.read().items(&FindItems { limit: 10, ..FindItems::default() }).unwrap();
     assert_eq!(found.iter().map(|found| &*found.item.key).collect::<Vec<_>>(), ["2", "1"]);
 }
