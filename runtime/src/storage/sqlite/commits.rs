@@ -13,7 +13,7 @@ use super::error::{Result, corrupt};
 use super::heads::{Head, Slot, Told};
 use super::json;
 use super::memory::Memory;
-use super::shared;
+use super::shared::{self, Own};
 use super::state::{Dictionary, State, source_number};
 use super::values::{Added, Version, version};
 use super::writes;
@@ -198,7 +198,8 @@ impl Commits<'_> {
         }
         let text = extra.get("run_id").and_then(Value::as_str);
         let run = text.and_then(|text| Uuid::try_parse(text).ok().filter(|run| run.to_string() == text));
-        let shared = shared::key(self.db, &mut self.memory.rows, self.thread, &json::text(extra)?, run)?;
+        let (rows, own) = (&mut self.memory.rows, Own::run(run));
+        let shared = shared::key(self.db, rows, self.thread, &json::text(extra)?, &own)?;
         Ok(Told { run, shared })
     }
 

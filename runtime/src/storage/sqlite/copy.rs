@@ -11,7 +11,7 @@ use super::commits::Commits;
 use super::error::{Result, corrupt};
 use super::json;
 use super::memory::Rows;
-use super::shared;
+use super::shared::{self, Own};
 use super::state::State;
 use super::threads;
 use super::values;
@@ -93,10 +93,10 @@ impl Copy<'_> {
         if let Some(copy) = self.shared.get(&key) {
             return Ok(Some(*copy));
         }
-        let run = row.get::<_, Option<[u8; 16]>>(3)?.map(Uuid::from_bytes);
-        let mut extra: Map<String, Value> = json::read(&shared::text(self.db, key, run)?)?;
+        let own = Own::run(row.get::<_, Option<[u8; 16]>>(3)?.map(Uuid::from_bytes));
+        let mut extra: Map<String, Value> = json::read(&shared::text(self.db, key, &own)?)?;
         moved(&mut extra, self.source, self.target);
-        let copy = shared::key(self.db, self.known, self.to, &json::text(&extra)?, run)?;
+        let copy = shared::key(self.db, self.known, self.to, &json::text(&extra)?, &own)?;
         self.shared.insert(key, copy);
         Ok(Some(copy))
     }

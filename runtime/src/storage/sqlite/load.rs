@@ -13,7 +13,7 @@ use super::commits::Commits;
 use super::error::{Result, corrupt};
 use super::heads::{Head, Told};
 use super::json;
-use super::shared;
+use super::shared::{self, Own};
 use super::state::{Dictionary, State, source_of};
 use super::values::Reader;
 use super::writes;
@@ -91,7 +91,7 @@ impl Commits<'_> {
         state.spread()?;
         let run = row.get::<_, Option<[u8; 16]>>(6)?.map(Uuid::from_bytes);
         let told = Told { run, shared: row.get(7)? };
-        let extra = shared::text(self.db, told.shared, told.run)?;
+        let extra = shared::text(self.db, told.shared, &Own::run(told.run))?;
         let mut names = Dictionary { db: self.db, names: &mut self.memory.names };
         let (mut values, mut slots) = (BTreeMap::new(), BTreeMap::new());
         let here = state.added.iter().map(|channel| (*channel, number));

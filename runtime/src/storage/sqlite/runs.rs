@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::error::{Result, corrupt};
 use super::json;
 use super::memory::Rows;
-use super::shared;
+use super::shared::{self, Own};
 use crate::runs::{CancelAction, Derived, Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus, StreamMode};
 use crate::storage::RunMark;
 
@@ -28,6 +28,9 @@ pub(super) struct Asked {
     command: Vec<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     answers: Option<Ids>,
+    /// The id of the request that made the run.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request: Option<String>,
 }
 
 /// Ids of questions: one was all that earlier versions knew.
@@ -105,7 +108,11 @@ enum Nodes {
 /// Stores the record of a run, or puts it in the place of what there was.
 pub(super) fn put(db: &Connection, rows: &mut Rows, thread: i64, run: &Run) -> Result<()> {
     let told = json::text(&told(&run.metadata, &run.kwargs))?;
-    let shared = shared::key(db, rows, thread, &told, Some(run.run_id))?;
+    let request =
+        run.kwargs.config.get("configurable").and_then(|values| values["langgraph_request_id"].as_str());
+    let own = Own::run_and_request(run.run_id, request)?;
+    let shared = shared::key(db, rows, thread, &told, &own)?;
+    let asked = Asked { request: request.map(str::to_owned), ..asked(&run.kwargs) };
     let mut upsert = db.prepare_cached(
         "INSERT INTO runs (thread, id, status, created, updated, attempt, multitask, assistant, graph,
             shared, asked)
@@ -124,7 +131,7 @@ pub(super) fn put(db: &Connection, rows: &mut Rows, thread: i64, run: &Run) -> R
         run.assistant_id.as_bytes(),
         run.graph_id,
         shared,
-        json::text(&asked(&run.kwargs))?,
+        json::text(&asked)?,
     ])?;
     Ok(())
 }
@@ -212,7 +219,8 @@ fn read(db: &Connection, row: &Row<'_>, thread_id: Uuid) -> Result<Run> {
     let asked: String = row.get(9)?;
     let asked: Asked = json::read(&asked)?;
     let run_id = Uuid::from_bytes(row.get(0)?);
-    let mut told: Told = json::read(&shared::text(db, row.get(8)?, Some(run_id))?)?;
+    let own = Own::run_and_request(run_id, asked.request.as_deref())?;
+    let mut told: Told = json::read(&shared::text(db, row.get(8)?, &own)?)?;
     Ok(Run {
         run_id,
         thread_id,
@@ -235,6 +243,7 @@ pub(super) fn asked(kwargs: &Kwargs) -> Asked {
         input: kwargs.input.iter().cloned().collect(),
         command: kwargs.command.iter().cloned().collect(),
         answers: Ids::of(&kwargs.answers),
+        request: None,
     }
 }
 
