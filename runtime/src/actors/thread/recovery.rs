@@ -5,6 +5,7 @@ use std::sync::Arc;
 use actix::fut::wrap_future;
 use actix::{ActorContext, ActorFutureExt, AsyncContext, Context, Handler};
 use eddyline_engine::ids::Timestamp;
+use futures_util::future::try_join_all;
 
 use super::course::ATTEMPTS;
 use super::ending::Ending;
@@ -13,7 +14,7 @@ use super::{Queued, ThreadActor};
 use crate::assistants::Registry;
 use crate::environment::Environment;
 use crate::machine::Event;
-use crate::messages::{After, Look, Resume, RunEnd, RunOver};
+use crate::messages::{After, Answer, Look, Resume, RunEnd, RunOver};
 use crate::pool;
 use crate::runs::{CancelAction, Run, RunStatus};
 use crate::standing::Standing;
@@ -114,28 +115,42 @@ impl ThreadActor {
             Ok(Some((StoredThread { thread: record, epoch }, open, standing))) => {
                 thread.head = Some(record);
                 thread.epoch = epoch;
-                thread.recover(open, &standing, ctx);
+                thread.recover(open, standing, ctx);
             }
             Ok(None) => {}
-            Err(error) => {
-                let error: crate::storage::Error = error;
-                tracing::error!(thread_id = %thread.thread_id, %error, "cannot read a thread");
-                // The next order tries again.
-                thread.closing = true;
-                ctx.stop();
-            }
+            Err(error) => thread.end_unread(&error, ctx),
         }));
     }
 
-    /// Ends the runs that cannot go on. The one that was under way goes on with its next attempt, and those that
-    /// waited follow.
-    fn recover(&mut self, open: Open, standing: &Standing, ctx: &mut Context<Self>) {
-        let more = !open.ready.is_empty();
-        for (run, end) in open.lost {
+    /// Ends the runs that cannot go on, and takes up the others once that is stored: until then they are under way for
+    /// all that storage knows.
+    fn recover(&mut self, open: Open, standing: Standing, ctx: &mut Context<Self>) {
+        let Open { lost, ready } = open;
+        let more = !ready.is_empty();
+        let mut ends = Vec::with_capacity(lost.len());
+        for (run, end) in lost {
             tracing::warn!(thread_id = %self.thread_id, run_id = %run.run_id, ?end, "a run does not go on");
-            self.give_up(run, end, standing.clone(), more, ctx);
+            ends.push(self.give_up(run, end, standing.clone(), more));
         }
-        for mut queued in open.ready {
+        if ends.is_empty() {
+            return self.take_up(ready, &standing, ctx);
+        }
+        ctx.wait(wrap_future::<_, Self>(try_join_all(ends)).map(move |stored, thread, ctx| match stored {
+            Ok(_) => thread.take_up(ready, &standing, ctx),
+            Err(error) => thread.end_unread(&error, ctx),
+        }));
+    }
+
+    /// What is stored is not known, so the next order finds a new thread that reads it.
+    fn end_unread(&mut self, error: &crate::storage::Error, ctx: &mut Context<Self>) {
+        tracing::error!(thread_id = %self.thread_id, %error, "cannot read a thread, or store what is over of it");
+        self.closing = true;
+        ctx.stop();
+    }
+
+    /// The run that was under way goes on with its next attempt, and those that waited follow.
+    fn take_up(&mut self, ready: Vec<Queued>, standing: &Standing, ctx: &mut Context<Self>) {
+        for mut queued in ready {
             let run = queued.run.run_id;
             tracing::info!(thread_id = %self.thread_id, run_id = %run, "takes up a run that was cut off");
             let due = if queued.run.attempt > 0 { Timestamp(0) } else { queued.run.created_at };
@@ -149,7 +164,13 @@ impl ThreadActor {
         self.be_busy_no_more(ctx);
     }
 
-    fn give_up(&mut self, run: Run, end: RunEnd, standing: Standing, more: bool, ctx: &mut Context<Self>) {
+    fn give_up(
+        &mut self,
+        run: Run,
+        end: RunEnd,
+        standing: Standing,
+        more: bool,
+    ) -> impl Future<Output = crate::storage::Result<()>> + use<> {
         let now = self.environment.now();
         let rolls_back = run.status == RunStatus::Cancelling(CancelAction::Rollback);
         let reason = (end == RunEnd::Cancelled).then_some("interrupt requested");
@@ -161,7 +182,9 @@ impl ThreadActor {
         let ending = Ending { environment, run, over: &over, reason, rolls_back, more, began, now };
         let mut changes = ending.changes(&mut self.head);
         changes.extend(last);
-        self.put_first(changes, Self::answer_or_end(ctx, |_| ()));
+        let (answer, stored) = Answer::awaited();
+        self.put_first(changes, answer);
+        stored
     }
 }
 
