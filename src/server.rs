@@ -226,11 +226,13 @@ async fn serve(
         signals.next().await;
         tracing::info!("ending: streams end, runs reach a commit; a second signal ends it at once");
         quit.begin();
-        signals.next().await
+        let signal = signals.next().await;
+        // Now: once this is over, the runtime ends with all its runs.
+        (signal, handle.runs_under_way() > 0)
     };
     tokio::select! {
         served = graceful => served,
-        signal = told_twice => if handle.runs_under_way() > 0 { Err(Error::CutShort { signal }) } else { Ok(()) },
+        (signal, cut) = told_twice => if cut { Err(Error::CutShort { signal }) } else { Ok(()) },
     }
 }
 
