@@ -377,37 +377,3 @@ impl Random {
 }
 
 type Known = BTreeMap<u128, Arc<Checkpoint>>;
-
-#[test]
-fn what_runs_are_told_is_stored_once_but_for_their_ids() {
-    let folder = Folder::new("shared");
-    let mut storage = folder.open();
-    // Ids of requests are what clients say: anything, and also what stands elsewhere in the text.
-    let requests = [
-        json!("1"),
-        json!("\u{1}\" \\ 2"),
-        json!(""),
-        json!("agent"),
-        json!(Uuid::from_u128(5)),
-        json!(null),
-    ];
-    let runs: Vec<Run> = (1..)
-        .zip(requests)
-        .map(|(id, request)| {
-            let ids =
-                json!({"langgraph_request_id": request, "run_id": Uuid::from_u128(id), "graph_id": "agent"});
-            let config = Map::from_iter([("configurable".to_owned(), ids)]);
-            Run { kwargs: Arc::new(Kwargs { config, ..Kwargs::default() }), ..run(id) }
-        })
-        .collect();
-    put(&mut storage, 1, runs.iter().cloned().map(Change::PutRun).collect());
-    drop(storage);
-    let mut storage = folder.open();
-    for run in &runs {
-        assert_eq!(storage.read().run(THREAD, run.run_id).unwrap().as_ref(), Some(run));
-    }
-    drop(storage);
-    let db = rusqlite::Connection::open(folder.0.join("eddyline.db")).unwrap();
-    let texts: i64 = db.query_row("SELECT count(*) FROM shared", [], |row| row.get(0)).unwrap();
-    assert!(texts <= 4, "{texts}");
-}
