@@ -86,17 +86,9 @@ struct Backup {
     config: Option<PathBuf>,
 }
 
+/// What every form of the server is told.
 #[derive(Args)]
-struct Serve {
-    /// The address to listen on: an IP address, or `localhost` [default: 127.0.0.1]
-    #[arg(long)]
-    host: Option<String>,
-    /// The port to listen on; 0 takes any free one [default: 2024]
-    #[arg(long)]
-    port: Option<u16>,
-    /// Listen where other machines can reach it, although whoever reaches it may use it
-    #[arg(long)]
-    allow_remote: bool,
+struct Common {
     /// The folder that keeps threads, runs, checkpoints, assistants and items of the store [default: .eddyline]
     #[arg(long, value_name = "FOLDER", conflicts_with = "memory")]
     data_dir: Option<String>,
@@ -115,6 +107,41 @@ struct Serve {
     log_format: Option<String>,
 }
 
+#[derive(Args)]
+struct Serve {
+    /// The address to listen on: an IP address, or `localhost` [default: 127.0.0.1]
+    #[arg(long)]
+    host: Option<String>,
+    /// The port to listen on; 0 takes any free one [default: 2024]
+    #[arg(long)]
+    port: Option<u16>,
+    /// Listen where other machines can reach it, although whoever reaches it may use it
+    #[arg(long)]
+    allow_remote: bool,
+    #[command(flatten)]
+    common: Common,
+}
+
+impl Common {
+    /// The settings with these flags on top.
+    fn loader(self) -> eddyline::settings::Loader {
+        let mut loader = loader(self.config);
+        if let Some(folder) = self.data_dir {
+            loader = loader.set("storage.data_dir", folder).set("storage.memory", false);
+        }
+        if self.memory {
+            loader = loader.set("storage.memory", true);
+        }
+        if let Some(level) = self.log_level {
+            loader = loader.set("log.level", level);
+        }
+        if let Some(format) = self.log_format {
+            loader = loader.set("log.format", format);
+        }
+        loader
+    }
+}
+
 /// The settings file and the environment; flags come on top.
 fn loader(config: Option<PathBuf>) -> eddyline::settings::Loader {
     let loader = Settings::loader();
@@ -127,7 +154,7 @@ fn loader(config: Option<PathBuf>) -> eddyline::settings::Loader {
 
 impl Serve {
     fn settings(self) -> Result<Settings, eddyline::settings::Error> {
-        let mut loader = loader(self.config);
+        let mut loader = self.common.loader();
         if let Some(host) = self.host {
             loader = loader.set("http.host", host);
         }
@@ -136,18 +163,6 @@ impl Serve {
         }
         if self.allow_remote {
             loader = loader.set("http.allow_remote", true);
-        }
-        if let Some(folder) = self.data_dir {
-            loader = loader.set("storage.data_dir", folder).set("storage.memory", false);
-        }
-        if self.memory {
-            loader = loader.set("storage.memory", true);
-        }
-        if let Some(level) = self.log_level {
-            loader = loader.set("log.level", level);
-        }
-        if let Some(format) = self.log_format {
-            loader = loader.set("log.format", format);
         }
         loader.load()
     }
@@ -182,11 +197,11 @@ impl Cli {
             Some(Command::Serve(serve)) => serve,
             Some(_) => return LogFormat::Text,
         };
-        let said = serve.log_format.as_deref().map(|format| match format {
+        let said = serve.common.log_format.as_deref().map(|format| match format {
             "json" => LogFormat::Json,
             _ => LogFormat::Text,
         });
-        let set = || Some(loader(serve.config.clone()).load().ok()?.log.format);
+        let set = || Some(loader(serve.common.config.clone()).load().ok()?.log.format);
         said.or_else(set).unwrap_or(LogFormat::Text)
     }
 }
@@ -243,9 +258,12 @@ impl Backup {
 
 impl Serve {
     fn serve(self) -> anyhow::Result<()> {
-        let server = Server::new(self.settings()?).stand_in_models();
-        let server =
-            eddyline::graphs::all()?.into_iter().fold(server, |server, (id, graph)| server.graph(id, graph));
-        Ok(server.run()?)
+        Ok(server(self.settings()?)?.run()?)
     }
+}
+
+/// The server of all graphs that ship, on whichever transport.
+fn server(settings: Settings) -> anyhow::Result<Server> {
+    let server = Server::new(settings).stand_in_models();
+    Ok(eddyline::graphs::all()?.into_iter().fold(server, |server, (id, graph)| server.graph(id, graph)))
 }

@@ -1,12 +1,13 @@
 //! `eddyline stdio`: flags to a conversation, and its end to an exit code.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Args, ValueEnum};
 use eddyline::transports::{LineOptions, OnEnd, Shutdown, Stdio as Transport};
-use eddyline::{Error, Server, Settings};
+use eddyline::{Error, Server};
+
+use super::Common;
 
 /// Something went wrong while it served.
 const FAILED: u8 = 1;
@@ -20,21 +21,8 @@ const SIGNALLED: u8 = 128;
 /// The conversation on standard input and output. Everything else that would be printed goes to standard error.
 #[derive(Args)]
 pub(super) struct Stdio {
-    /// The folder that keeps threads, runs, checkpoints, assistants and items of the store [default: .eddyline]
-    #[arg(long, value_name = "FOLDER", conflicts_with = "memory")]
-    data_dir: Option<String>,
-    /// Keep everything in memory, and lose it at the end
-    #[arg(long)]
-    memory: bool,
-    /// The settings file, TOML or JSON [default: eddyline.toml, if it is there]
-    #[arg(long, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// What to log: `error`, `warn`, `info`, `debug` or `trace`, and per module after a comma
-    #[arg(long, value_name = "LEVEL")]
-    log_level: Option<String>,
-    /// How to log: `text` for people, `json` for programs [default: text]
-    #[arg(long, value_name = "FORMAT")]
-    log_format: Option<String>,
+    #[command(flatten)]
+    common: Common,
     /// The longest line to take in, in bytes
     #[arg(long, value_name = "BYTES", default_value_t = 16 << 20)]
     max_line: usize,
@@ -107,26 +95,7 @@ impl Stdio {
     }
 
     fn server(self) -> anyhow::Result<Server> {
-        let server = Server::new(self.settings()?);
-        let graphs = eddyline::graphs::all()?.into_iter();
-        Ok(graphs.fold(server, |server, (id, graph)| server.graph(id, graph)))
-    }
-
-    fn settings(self) -> Result<Settings, eddyline::settings::Error> {
-        let mut loader = super::loader(self.config);
-        if let Some(folder) = self.data_dir {
-            loader = loader.set("storage.data_dir", folder).set("storage.memory", false);
-        }
-        if self.memory {
-            loader = loader.set("storage.memory", true);
-        }
-        if let Some(level) = self.log_level {
-            loader = loader.set("log.level", level);
-        }
-        if let Some(format) = self.log_format {
-            loader = loader.set("log.format", format);
-        }
-        loader.load()
+        super::server(self.common.loader().load()?)
     }
 }
 
