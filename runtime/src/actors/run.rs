@@ -81,6 +81,8 @@ impl RunActor {
             driver.await
         };
         let course = ctx.spawn(wrap_future::<_, Self>(course).map(|finished, run, ctx| {
+            // Stopped now, it lets go as it does already.
+            run.course = None;
             run.end = end_of(&finished);
             run.note(&finished);
             match &finished.error {

@@ -30,7 +30,11 @@ pub(super) struct Ending<'a> {
 impl Ending<'_> {
     /// What to store, with the thread's record as it stands then.
     pub(super) fn changes(mut self, head: &mut Option<Thread>) -> Vec<Change> {
-        self.run.status = run_status(&self.over.end);
+        let goes_on_stopping =
+            self.over.end == RunEnd::Drained && matches!(self.run.status, RunStatus::Cancelling(_));
+        if !goes_on_stopping {
+            self.run.status = run_status(&self.over.end);
+        }
         self.run.updated_at = self.now;
         let mut changes = self.records(head);
         changes.extend(self.owed(head.as_ref()).map(|delivery| Change::Owe(Box::new(delivery))));

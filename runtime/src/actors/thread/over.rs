@@ -75,6 +75,12 @@ impl ThreadActor {
         let current = self.current.as_mut().expect("a run is finished while it has the slot");
         let mut over = current.over.take().expect("a run is finished after it has ended");
         match current.stop.as_ref().map(|stop| stop.cause) {
+            // Cut off while its tasks let go and its commits were on their way: the next start finds out how it leaves
+            // the thread.
+            Some(StopCause::Cancelled(action)) if over.end == RunEnd::Drained => {
+                self.mark_cancelling(run_id, action);
+            }
+            Some(StopCause::TooLong) if over.end == RunEnd::Drained => {}
             // Even if it came to its end in the same moment.
             Some(StopCause::Cancelled(_)) => over.end = RunEnd::Cancelled,
             Some(StopCause::TooLong) => over.end = RunEnd::TimedOut,
@@ -108,7 +114,8 @@ impl ThreadActor {
         let (now, more) = (self.environment.now(), self.queue.has_waiting());
         let queued = self.runs.get(&over.run_id).expect("the queue holds runs that were accepted");
         let stop = self.current.as_ref().and_then(|current| current.stop.as_ref());
-        let rolls_back = stop.is_some_and(|stop| stop.cause == StopCause::Cancelled(CancelAction::Rollback));
+        let rolls_back = over.end != RunEnd::Drained
+            && stop.is_some_and(|stop| stop.cause == StopCause::Cancelled(CancelAction::Rollback));
         let reason = stop.map(|stop| stop.reason.as_str());
         let run = queued.run.clone();
         let began = self.current.as_ref().map_or(run.updated_at, |current| current.began);
@@ -130,8 +137,9 @@ impl ThreadActor {
         for reply in current.too_late {
             reply.send(Err(RequestError::NothingToCancel { run_id: current.run_id }));
         }
+        let is_cut_off = current.over.as_ref().is_some_and(|over| over.end == RunEnd::Drained);
         for reply in current.stop.into_iter().flat_map(|stop| stop.waiting) {
-            reply.send(Ok(()));
+            reply.send(if is_cut_off { Err(RequestError::Stopping) } else { Ok(()) });
         }
         let last = current.over.and_then(|over| self.last_fact(&over.end));
         ctx.spawn(wrap_future(current.facts.end(last)));
@@ -204,6 +212,7 @@ impl Handler<Stored> for ThreadActor {
             return self.end_is_not_stored(run, changes, error, ctx);
         }
         self.announce_end(ctx);
+        self.begin_anew_if_gone();
         let effects = self.on(Event::Stored { run });
         self.apply(effects, ctx);
         self.settle(ctx);
