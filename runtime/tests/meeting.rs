@@ -61,6 +61,12 @@ async fn ask_once(_: Work, ctx: NodeContext) -> Result<Update<Work>, NodeError> 
     Ok(Work::update().done([format!("b {answer}")]))
 }
 
+async fn ask_in_turn(_: Work, ctx: NodeContext) -> Result<Update<Work>, NodeError> {
+    let first: String = ctx.interrupt("t1")?;
+    let second: String = ctx.interrupt("t2")?;
+    Ok(Work::update().done([format!("{first} {second}")]))
+}
+
 fn runtime(options: Options) -> Runtime {
     let quick = StateGraph::<Work>::new().node("note", note).edge(START, "note").compile().unwrap();
     let long = StateGraph::<Work>::new()
@@ -84,8 +90,9 @@ fn runtime(options: Options) -> Runtime {
         .edge(START, "ask_twice")
         .compile()
         .unwrap();
+    let turns = StateGraph::<Work>::new().node("ask", ask_in_turn).edge(START, "ask").compile().unwrap();
     let builder = Runtime::builder().graph("quick", quick).graph("long", long).graph("asking", asking);
-    builder.graph("beside", beside).options(options).start().unwrap()
+    builder.graph("beside", beside).graph("turns", turns).options(options).start().unwrap()
 }
 
 async fn thread(handle: &Handle) -> Uuid {
@@ -256,6 +263,28 @@ async fn an_answer_is_for_the_question_that_was_open_when_it_came() {
     let (_, events) = handle.start_run(answer("no")).await.unwrap();
     assert_eq!(end(events).await, None);
     assert_eq!(said(&handle, thread_id).await, json!(["yes", "again no"]));
+    runtime.shutdown().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_one_question_had_is_for_no_other() {
+    let runtime = runtime(Options::default());
+    let handle = runtime.handle();
+    let thread_id = thread(&handle).await;
+    let going_on = || StartRun { input: None, ..request(thread_id, "turns", "") };
+    let answer = |text: &str| StartRun { command: Some(json!({"resume": text})), ..going_on() };
+    for (step, open) in [
+        (request(thread_id, "turns", "x"), Some("t1")),
+        (answer("one"), Some("t2")),
+        // Given nothing, it goes on with what it has.
+        (going_on(), Some("t2")),
+        (answer("two"), None),
+    ] {
+        assert_eq!(end(handle.start_run(step).await.unwrap().1).await, None);
+        let asked = asked(&handle, thread_id).await;
+        assert_eq!(asked.first().map(|(question, _)| question), open.map(Value::from).as_ref());
+    }
+    assert_eq!(said(&handle, thread_id).await, json!(["one two"]));
     runtime.shutdown().await;
 }
 

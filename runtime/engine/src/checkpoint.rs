@@ -70,8 +70,9 @@ pub struct Checkpoint {
 
 /// One write of a task to a channel, as it hangs on the checkpoint that the task started from.
 ///
-/// `index` is the place in the task's list of writes, or negative for the four slots of which a
-/// task has one each: error -1, scheduled -2, interrupt -3, resume -4.
+/// `index` is the place in the task's list of writes, or negative for the slots of which a task has one
+/// each: error -1, scheduled -2, interrupt -3, resume -4, and the questions that a resume of the null task is
+/// for -5.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PendingWrite {
     /// The task that wrote, or [`NULL_TASK`](crate::ids::NULL_TASK).

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::RunInput;
@@ -136,9 +136,11 @@ impl Level {
         }
         let mut writes: WriteList = Vec::new();
         writes.extend(self.control(&command.goto));
-        if let Some(answer) = &command.resume {
-            let answer = self.answer(answer, stance.superseded)?;
-            writes.extend(answer.map(|answer| (reserved::RESUME.into(), answer)));
+        if let Some(answer) = &command.resume
+            && let Some(answer) = self.answer(answer, stance.superseded)?
+        {
+            writes.push((reserved::RESUME.into(), answer));
+            writes.push((reserved::ANSWERS.into(), json!(self.config.answers).into()));
         }
         let known = command.update.iter().flatten().filter(|(key, _)| self.program().is_key(key));
         writes.extend(known.cloned());
@@ -251,10 +253,11 @@ impl Level {
         let rows = self.pending.iter().filter(|row| row.task == NULL_TASK);
         let stored: WriteList = rows.map(|row| (row.channel.clone(), row.value.clone())).collect();
         let writes = if stored.is_empty() { command.clone() } else { stored };
-        let answer = writes.iter().find(|(channel, _)| &**channel == reserved::RESUME);
-        let answer = answer.map(|(_, value)| value.clone());
-        self.resume =
-            Arc::new(ResumeOnce::new(answer, self.config.answers.clone(), self.around.resume.clone()));
+        let of = |name| writes.iter().find(|(channel, _)| &**channel == name).map(|(_, value)| value.clone());
+        // It may have been given to an earlier run, and be for a question that has it already.
+        let answers: Vec<String> = of(reserved::ANSWERS).and_then(|ids| ids.read().ok()).unwrap_or_default();
+        let around = self.around.resume.clone();
+        self.resume = Arc::new(ResumeOnce::new(of(reserved::RESUME), answers, around));
         if writes.iter().any(|(channel, _)| !reserved::is_reserved(channel)) {
             let before = self.cells.updated.clone();
             self.apply_input(&[], &writes)?;

@@ -142,7 +142,7 @@ impl Level {
             head: Uuid::nil(),
             parent: None,
             pending: Vec::new(),
-            resume: Arc::new(ResumeOnce::new(None, Arc::default(), around.resume.clone())),
+            resume: Arc::new(ResumeOnce::new(None, Vec::new(), around.resume.clone())),
             resume_map: around.resume_map.clone(),
             entry_control: Vec::new(),
             resuming: None,
@@ -259,7 +259,7 @@ impl Level {
         self.pending.clear();
         if source != Source::Fork {
             // An answer is for the questions that were open when it came, and not for those who ask later.
-            self.resume = Arc::new(ResumeOnce::new(None, Arc::default(), self.around.resume.clone()));
+            self.resume = Arc::new(ResumeOnce::new(None, Vec::new(), self.around.resume.clone()));
         }
         let tasks = self.planner().plan(&self.cells, false);
         let verdict = self.judge(&tasks, ran);

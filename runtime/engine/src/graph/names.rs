@@ -10,11 +10,12 @@ use crate::value::{Key, Shared};
 pub(crate) const SENDS: &str = "__pregel_tasks";
 
 /// Names that the engine uses for itself.
-const RESERVED: [&str; 26] = [
+const RESERVED: [&str; 27] = [
     "langsmith:hidden",
     "__input__",
     "__interrupt__",
     "__resume__",
+    "__answers__",
     "__error__",
     "__error_source_node__",
     "__no_writes__",

@@ -67,12 +67,12 @@ impl Pulse {
 pub(crate) struct ResumeOnce {
     own: Mutex<Option<Shared>>,
     /// The questions that may have it; empty for all.
-    answers: Arc<[String]>,
+    answers: Vec<String>,
     parent: Option<Arc<ResumeOnce>>,
 }
 
 impl ResumeOnce {
-    pub(crate) fn new(own: Option<Shared>, answers: Arc<[String]>, parent: Option<Arc<Self>>) -> Self {
+    pub(crate) fn new(own: Option<Shared>, answers: Vec<String>, parent: Option<Arc<Self>>) -> Self {
         Self { own: Mutex::new(own), answers, parent }
     }
 

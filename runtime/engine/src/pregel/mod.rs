@@ -20,13 +20,15 @@ pub(crate) mod reserved {
     pub(crate) const ERROR_SOURCE: &str = "__error_source_node__";
     pub(crate) const INTERRUPT: &str = "__interrupt__";
     pub(crate) const RESUME: &str = "__resume__";
+    /// The questions that the answer of the null task is for; none for whichever is asked first.
+    pub(crate) const ANSWERS: &str = "__answers__";
     pub(crate) const NO_WRITES: &str = "__no_writes__";
     pub(crate) const PUSH: &str = "__pregel_push";
     pub(crate) const RETURN: &str = "__return__";
 
     /// True for what a task writes about its fate; anything else says that it finished.
     pub(crate) fn is_fate(channel: &str) -> bool {
-        matches!(channel, ERROR | ERROR_SOURCE | INTERRUPT | RESUME)
+        matches!(channel, ERROR | ERROR_SOURCE | INTERRUPT | RESUME | ANSWERS)
     }
 
     /// True for what never reaches a cell.
@@ -40,6 +42,7 @@ pub(crate) mod reserved {
             ERROR => Some(-1),
             INTERRUPT => Some(-3),
             RESUME => Some(-4),
+            ANSWERS => Some(-5),
             _ => None,
         }
     }

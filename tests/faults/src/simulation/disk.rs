@@ -198,10 +198,9 @@ impl Check<'_> {
         let late = run.kwargs.durability == eddyline::config::Durability::Exit;
         let mut notes = self.world.notes();
         let resumes = run.kwargs.command.is_some();
-        let continues = !resumes && run.kwargs.input.is_none();
         let deaths = notes.deaths(self.thread_id);
         let resumable = run.kwargs.resumable;
-        let known = Known { label: label.clone(), deaths, gone: false, late, continues, resumable };
+        let known = Known { label: label.clone(), deaths, gone: false, late, resumable };
         notes.runs.insert(run.run_id, known);
         notes.asked.entry(label).or_default().question =
             record(all).filter(|_| resumes).and_then(only_question);

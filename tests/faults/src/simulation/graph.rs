@@ -78,7 +78,7 @@ async fn ask(world: Arc<World>, state: Tour, ctx: NodeContext) -> Result<Update<
     for number in 0..questions {
         let question = format!("{}?{number}", state.run);
         let answer: String = ctx.interrupt(question.clone())?;
-        answered(&world, &ctx, &question, &answer);
+        answered(&world, &question, &answer);
     }
     world.dawdle(20).await;
     leave(&world, &state, &ctx).await;
@@ -149,13 +149,8 @@ async fn side_effect(world: &Arc<World>, what: &str, state: &Tour, ctx: &NodeCon
     }
 }
 
-/// A question was answered: it is the one that was open when the answer was taken in. A run that is given nothing may
-/// answer once more with what a node was given before, as in LangGraph.
-fn answered(world: &World, ctx: &NodeContext, question: &str, answer: &str) {
-    let run_id = ctx.execution().run_id;
-    if world.notes().runs.get(&run_id).is_some_and(|run| run.continues) {
-        return;
-    }
+/// A question was answered: it is the one that was open when the answer was taken in.
+fn answered(world: &World, question: &str, answer: &str) {
     let meant = world.notes().asked.get(answer).and_then(|asked| asked.question.clone());
     if meant.as_deref().is_some_and(|meant| meant != question) {
         world.broken(format!("{answer} answers {question}, and was meant for {meant:?}"));

@@ -84,8 +84,6 @@ pub(super) struct Known {
     pub(super) gone: bool,
     /// What it wrote is stored at its end at the earliest.
     pub(super) late: bool,
-    /// It goes on with what is there, and was given nothing.
-    pub(super) continues: bool,
     /// What happens in it can be told again.
     pub(super) resumable: bool,
 }
