@@ -9,6 +9,9 @@ pub enum Error {
     /// The setting `log.level` is no list of directives.
     #[error("setting `log.level` is not understood")]
     LogLevel(#[source] tracing_subscriber::filter::ParseError),
+    /// The setting `feedback.url` is no URL that stands for many.
+    #[error("setting `feedback.url` is not understood")]
+    FeedbackUrl(#[from] eddyline_runtime::FeedbackUrlError),
     /// The runtime did not start.
     #[error("the runtime did not start")]
     Runtime(#[from] eddyline_runtime::StartError),
@@ -31,6 +34,7 @@ impl Error {
     pub fn code(&self) -> &'static str {
         match self {
             Self::LogLevel(_) => "LOG_LEVEL",
+            Self::FeedbackUrl(_) => "FEEDBACK_URL",
             Self::Runtime(error) => error.code(),
             Self::Transport(error) => error.code(),
             Self::Signals(_) => "SIGNALS",

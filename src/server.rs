@@ -129,7 +129,7 @@ fn in_words(error: &dyn std::error::Error) -> String {
 
 fn start(builder: Builder, settings: &Settings, shutdown_grace: Duration) -> Result<Runtime, Error> {
     let webhooks = WebhookSender::new(webhook_options(settings));
-    let options = Options { shutdown_grace, ..options(settings) };
+    let options = Options { shutdown_grace, ..options(settings)? };
     let runtime = builder.options(options).webhooks(Arc::new(webhooks));
     let runtime = match &settings.data_dir {
         Some(folder) => runtime.data_dir(folder),
@@ -187,8 +187,10 @@ fn webhook_options(settings: &Settings) -> WebhookOptions {
     WebhookOptions { allowed_hosts, secret }
 }
 
-fn options(settings: &Settings) -> Options {
-    Options {
+fn options(settings: &Settings) -> Result<Options, Error> {
+    let feedback_url = settings.feedback_url.as_deref().map(str::parse).transpose()?;
+    Ok(Options {
+        feedback_url,
         runs: settings.runs.max_running,
         open_runs: settings.runs.max_open,
         run_timeout: settings.runs.timeout,
@@ -202,7 +204,7 @@ fn options(settings: &Settings) -> Options {
         thread_ttl: thread_ttl(&settings.threads),
         sweep_interval: settings.threads.sweep_interval,
         ..Options::default()
-    }
+    })
 }
 
 /// The first signal gives `quit`; transports end with `stop`.

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::http::{agent, get, header, post, read, text};
+use crate::http::{agent, detail, get, header, post, read, text};
 use crate::server::Server;
 
 fn thread(server: &Server) -> String {
@@ -285,4 +285,22 @@ fn a_batch_is_started_whole_or_not_at_all() {
         assert_eq!(answer.status().as_u16(), status, "{batch}");
         assert!(read(answer)["detail"].is_string());
     }
+}
+
+#[test]
+fn a_run_tells_where_feedback_on_it_goes() {
+    let url = "https://feedback.example/{run_id}?key={key}";
+    let server = Server::start_with(&[("EDDYLINE__FEEDBACK__URL", url)]);
+    let body = json!({"assistant_id": "agent", "input": {"topic": "x"}, "feedback_keys": ["kind", "a b"]});
+    let stream = text(post(&server, "/runs/stream", &body));
+    let (_, last) = stream.rsplit_once("event: feedback\r\ndata: ").expect(&stream);
+    let links: Value = serde_json::from_str(last.trim_end()).unwrap();
+    let run_id = stream.split(r#"{"run_id":""#).nth(1).unwrap().split('"').next().unwrap();
+    let link = |key| format!("https://feedback.example/{run_id}?key={key}");
+    assert_eq!(links, json!({"kind": link("kind"), "a b": link("a%20b")}));
+    let told = read(post(&server, "/runs/wait", &body));
+    assert_eq!(told["__feedback__"].as_object().unwrap().len(), 2);
+    assert_eq!(told["topic"], "x and cats");
+    let said = detail(post(&Server::start(), "/runs/stream", &body), 422);
+    assert!(said.contains("feedback.url"), "{said}");
 }

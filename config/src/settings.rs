@@ -27,6 +27,8 @@ pub struct Settings {
     pub threads: Threads,
     /// Word of the end of runs.
     pub webhooks: Webhooks,
+    /// Where feedback on runs goes, as text with `{run_id}` and `{key}` in it; `None` refuses runs that ask for it.
+    pub feedback_url: Option<String>,
     /// The log.
     pub log: Log,
 }
@@ -139,6 +141,8 @@ impl TryFrom<typed::Typed> for Settings {
             store: typed.store.try_into()?,
             threads: typed.threads.try_into()?,
             webhooks: typed.webhooks.try_into()?,
+            feedback_url: given("feedback.url", typed.feedback.url)
+                .map(|url| Some(url).filter(|url| !url.is_empty()))?,
             log: typed.log.try_into()?,
         })
     }

@@ -14,6 +14,7 @@ pub(crate) struct Typed {
     pub(crate) store: Store,
     pub(crate) threads: Threads,
     pub(crate) webhooks: Webhooks,
+    pub(crate) feedback: Feedback,
     pub(crate) log: Log,
 }
 
@@ -61,6 +62,12 @@ pub(crate) struct Threads {
 pub(crate) struct Webhooks {
     pub(crate) allowed_hosts: Option<Vec<String>>,
     pub(crate) secret: Option<String>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Feedback {
+    pub(crate) url: Option<String>,
 }
 
 /// Without the secret.

@@ -2,6 +2,7 @@
 
 mod assistants;
 mod crons;
+mod feedback;
 mod threads;
 
 use std::sync::Arc;
@@ -17,6 +18,7 @@ use crate::configuration;
 use crate::containment::check_filter;
 use crate::environment::Environment;
 use crate::error::Error;
+use crate::feedback::FeedbackUrl;
 use crate::messages::{
     Cancel, Describe, ForgetRun, ForgetThread, Forward, Join, Look, MakeThread, Origin, Reply, ReviseState,
     SubmitRun, ThreadOrder,
@@ -140,8 +142,8 @@ impl Handle {
         let assistant = self.0.environment.registry.find(&request.assistant)?;
         let origin = match (request.thread_id, request.on_completion) {
             (Some(_), _) => Origin::Stored,
-            (None, OnCompletion::Keep) => Origin::New,
-            (None, OnCompletion::Delete) => Origin::Temporary,
+            (None, OnCompletion::Delete) if request.attended => Origin::Temporary,
+            (None, _) => Origin::New,
         };
         let thread_id = request.thread_id.unwrap_or_else(|| {
             request.if_not_exists = IfNotExists::Create;
@@ -291,6 +293,7 @@ impl Handle {
     /// Refuses a request that makes no sense, whenever it is made.
     fn check_run(&self, request: &StartRun) -> Result<(), Error> {
         configuration::check(request)?;
+        FeedbackUrl::check(self.0.environment.options.feedback_url.as_ref(), request)?;
         Outbox::check(self.0.environment.outbox.as_ref(), request)
     }
 

@@ -88,6 +88,7 @@ mod containment;
 mod crons;
 mod environment;
 mod error;
+mod feedback;
 mod handle;
 mod id_source;
 mod items;
@@ -119,6 +120,7 @@ pub use clock::{Clock, SystemClock};
 pub use containment::{FILTER_VALUES, check_filter, contains, contains_all};
 pub use crons::{CreateCron, Cron, CronFilter, CronPage, CronTerms, SearchCrons, SortCrons};
 pub use error::{Error, StartError};
+pub use feedback::{FeedbackUrl, FeedbackUrlError};
 pub use handle::Handle;
 #[cfg(any(test, feature = "test-util"))]
 pub use id_source::CountingIds;

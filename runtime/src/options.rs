@@ -3,6 +3,7 @@
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use crate::feedback::FeedbackUrl;
 use crate::threads::Ttl;
 
 /// How a runtime is laid out.
@@ -42,6 +43,8 @@ pub struct Options {
     pub runs: usize,
     /// How long one attempt at a run may take; then it ends as timed out. Default: a day.
     pub run_timeout: Duration,
+    /// Where feedback on runs goes; `None` refuses runs with `feedback_keys`. Default: `None`.
+    pub feedback_url: Option<FeedbackUrl>,
     /// Requests under way at once; the next waits. Default: 4,096.
     pub requests: usize,
     /// Writes that storage stores together at most. Default: 64.
@@ -83,6 +86,7 @@ impl Default for Options {
             open_runs: 100_000,
             runs: 1024,
             run_timeout: Duration::from_hours(24),
+            feedback_url: None,
             requests: 4096,
             storage_batch: 64,
             storage_readers: 2,

@@ -47,6 +47,7 @@ pub(super) fn frames(
     runtime: Handle,
 ) -> impl Stream<Item = Result<Frame, BrokenOff>> + use<> {
     let ids = (run.thread_id, run.run_id);
+    let events = events.with_feedback(runtime.feedback_links(run));
     let told = stream::unfold(Some((events, subscription, false)), move |reading| {
         let runtime = runtime.clone();
         async move {
@@ -143,7 +144,7 @@ pub(super) async fn result(
     mut leaving: Leaving,
     runtime: Handle,
 ) -> Option<Bytes> {
-    let mut result = RunResult::of(&run);
+    let mut result = RunResult::of(&run).with_feedback(runtime.feedback_links(&run));
     let mut ended = false;
     while let Some(delivery) = subscription.next().await {
         // What is lost in a gap is not the end, and the thread knows what came before.

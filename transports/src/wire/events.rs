@@ -3,10 +3,13 @@
 use eddyline_engine::fact::{Body, Fact};
 use eddyline_engine::project::{Classic, Modes};
 use eddyline_runtime::{EVENTS_PER_FACT, Gap, Run};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::place::{Place, Wanted};
 use super::{Frame, encode};
+
+/// The event that tells the links for feedback.
+const FEEDBACK: &str = "feedback";
 
 /// The frames of one run for one reader.
 ///
@@ -20,6 +23,8 @@ pub(crate) struct Events {
     wanted: Wanted,
     /// Only streams that can be taken up again have ids: others would invite clients to try.
     ids: bool,
+    /// The links for feedback, by key, which are told when the run has ended well.
+    links: Map<String, Value>,
     /// True once it was told something.
     begun: bool,
 }
@@ -36,12 +41,25 @@ impl Events {
         // A mode without a projection is accepted and shows nothing.
         let modes: Modes = asked.iter().filter_map(|mode| mode.as_str().parse().ok()).collect();
         let fold = Classic::new(run.config(), modes, run.kwargs.subgraphs);
-        Self { run: run.clone(), fold, place, wanted, ids: run.kwargs.resumable, begun: false }
+        Self {
+            run: run.clone(),
+            fold,
+            place,
+            wanted,
+            ids: run.kwargs.resumable,
+            links: Map::new(),
+            begun: false,
+        }
     }
 
     /// Gives every frame its id, whether its run can be taken up again or not.
     pub(crate) fn with_ids(self) -> Self {
         Self { ids: true, ..self }
+    }
+
+    /// Tells these links when the run has ended well.
+    pub(crate) fn with_feedback(self, links: Map<String, Value>) -> Self {
+        Self { links, ..self }
     }
 
     /// Everything that is told from now on is news.
@@ -58,7 +76,9 @@ impl Events {
         }
         let ids = (seq..).take_while(|id| id - seq < EVENTS_PER_FACT);
         // Events beyond the last number share it.
-        let ids = ids.chain(std::iter::repeat(seq + EVENTS_PER_FACT - 1));
+        let last = seq + EVENTS_PER_FACT - 1;
+        let ids = ids.chain(std::iter::repeat(last));
+        let links = self.feedback(last, fact);
         let Self { fold, place, wanted, ids: shows_ids, .. } = self;
         let events = fold.fold(fact).into_iter().zip(ids).filter(|(_, id)| place.shows(*id));
         let named = events.map(|(event, id)| (event.name(), event, id));
@@ -66,7 +86,16 @@ impl Events {
             let id = shows_ids.then(|| id.to_string());
             Frame { id, ..frame(name, &event.data.payload()) }
         });
-        frames.collect()
+        frames.chain(links).collect()
+    }
+
+    /// The links for feedback, once the run has ended well.
+    fn feedback(&self, seq: u64, fact: &Fact) -> Option<Frame> {
+        let ends_well = matches!(fact.body, Body::RunEnded { failure: None, .. });
+        let shows =
+            ends_well && !self.links.is_empty() && self.place.shows(seq) && self.wanted.shows(FEEDBACK);
+        let id = self.ids.then(|| seq.to_string());
+        shows.then(|| Frame { id, ..frame(FEEDBACK.to_owned(), &json!(self.links)) })
     }
 
     /// What happens in an attempt names that one, whichever the run has come to by now.

@@ -11,6 +11,8 @@ use super::thread::interrupt_json;
 pub(crate) struct RunResult {
     fold: Classic,
     told: Told,
+    /// The links for feedback, by key.
+    links: Map<String, Value>,
 }
 
 /// What the events of a run said.
@@ -29,7 +31,12 @@ impl RunResult {
         let asked = run.kwargs.stream_modes.iter().filter_map(|mode| mode.as_str().parse().ok());
         let modes: Modes = asked.filter(|mode| matches!(mode, Mode::Values | Mode::Updates)).collect();
         // Nested graphs have no say in the result.
-        Self { fold: Classic::new(run.config(), modes, false), told: Told::default() }
+        Self { fold: Classic::new(run.config(), modes, false), told: Told::default(), links: Map::new() }
+    }
+
+    /// Tells these links with what the run comes to, if it ends well.
+    pub(crate) fn with_feedback(self, links: Map<String, Value>) -> Self {
+        Self { links, ..self }
     }
 
     /// Takes in what happened next.
@@ -41,7 +48,16 @@ impl RunResult {
 
     /// What the events say; `None` when they say nothing, and the thread has to be asked.
     pub(crate) fn told(self) -> Option<Value> {
-        self.told.result()
+        let Self { told, links, .. } = self;
+        let ends_well = told.error.is_none();
+        let mut result = told.result()?;
+        if ends_well
+            && !links.is_empty()
+            && let Some(said) = result.as_object_mut()
+        {
+            said.insert("__feedback__".to_owned(), links.into());
+        }
+        Some(result)
     }
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::Refusal;
 use super::body::{named, strip};
 use super::checkpoint::{CheckpointConfig, checkpoint_id};
-use super::run_fields::{Config, Modes, Multitask, Pauses, delay, not_built};
+use super::run_fields::{Config, Modes, Multitask, Pauses, delay};
 
 /// The body of `POST /runs/stream` and of its siblings.
 #[derive(Debug, Deserialize)]
@@ -68,7 +68,6 @@ impl RunBody {
 
     /// The request that the body makes of the runtime; without a thread, the run makes one for itself.
     pub(crate) fn into_request(self, thread_id: Option<Uuid>) -> Result<StartRun, Refusal> {
-        self.refuse_what_is_not_built()?;
         let durability = self.durability();
         let checkpoint_id = self.checkpoint_id.as_deref().map(checkpoint_id).transpose()?;
         let mut request = StartRun {
@@ -88,6 +87,7 @@ impl RunBody {
             durability,
             strict_resume: self.strict_resume.unwrap_or_default(),
             webhook: self.webhook,
+            feedback_keys: self.feedback_keys,
             ..StartRun::new(self.assistant_id)
         };
         if let Some(Modes(modes)) = self.stream_mode
@@ -115,10 +115,6 @@ impl RunBody {
             .map_err(|wrong| Refusal::unprocessable(format!("`checkpoint`: {wrong}")))?
             .address()?;
         Ok(request)
-    }
-
-    fn refuse_what_is_not_built(&self) -> Result<(), Refusal> {
-        not_built("feedback_keys", self.feedback_keys.as_ref().is_some_and(|keys| !keys.is_empty()))
     }
 
     fn durability(&self) -> Durability {
@@ -248,11 +244,5 @@ mod tests {
             &json!({"assistant_id": "a", "multitask_strategy": "maybe"}),
             "`multitask_strategy`: unknown strategy `maybe`; there are enqueue, reject, interrupt, rollback",
         );
-    }
-
-    #[test]
-    fn what_is_not_built_is_refused() {
-        let body = json!({"assistant_id": "a", "feedback_keys": ["a"]});
-        check(&body, "`feedback_keys` is not supported yet");
     }
 }

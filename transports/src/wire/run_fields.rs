@@ -10,11 +10,6 @@ use serde_json::{Map, Value};
 use super::Refusal;
 use super::body::named;
 
-/// Refuses a field that asks for something which the server cannot do: better than to seem to do it.
-pub(super) fn not_built(field: &str, asked_for: bool) -> Result<(), Refusal> {
-    if asked_for { Err(Refusal::unprocessable(format!("`{field}` is not supported yet"))) } else { Ok(()) }
-}
-
 /// One thing, or a list of them.
 #[derive(Debug, Deserialize)]
 #[serde(untagged, expecting = "must be a string or a list of strings")]
