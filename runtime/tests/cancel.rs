@@ -310,6 +310,38 @@ async fn a_deleted_thread_takes_everything_along() {
 }
 
 #[tokio::test]
+async fn a_run_that_makes_its_thread_comes_after_the_one_that_is_being_deleted() {
+    let effects = Effects::default();
+    let runtime = runtime(&effects);
+    let handle = runtime.handle();
+    let thread_id = thread(&handle).await;
+    let (_, mut events) = begin(&handle, thread_id, "block").await;
+    at_work(&mut events).await;
+    while effects.count() == 0 {
+        tokio::task::yield_now().await;
+    }
+    // It blocks for a while, and so long the thread is on its way out.
+    let request = |if_not_exists| StartRun {
+        thread_id: Some(thread_id),
+        input: Some(json!({"input": "y"}).into()),
+        if_not_exists,
+        ..StartRun::new("quick")
+    };
+    let (deleted, (_, events), refused) = tokio::join!(
+        biased;
+        handle.delete_thread(thread_id),
+        async { handle.start_run(request(IfNotExists::Create)).await.unwrap() },
+        handle.start_run(request(IfNotExists::Reject)),
+    );
+    deleted.unwrap();
+    assert_eq!(refused.unwrap_err().code(), "THREAD_NOT_FOUND");
+    ends_well(events).await;
+    let thread = handle.thread(thread_id).await.unwrap();
+    assert_eq!(thread.values.unwrap().to_json(), json!({"input": "y", "done": ["first"]}), "it begins anew");
+    runtime.shutdown().await;
+}
+
+#[tokio::test]
 async fn metadata_is_changed_entry_by_entry_while_a_run_is_under_way() {
     let runtime = runtime(&Effects::default());
     let handle = runtime.handle();

@@ -276,6 +276,28 @@ async fn a_temporary_thread_that_was_left_over_goes() {
 }
 
 #[tokio::test]
+async fn a_run_of_no_thread_that_nobody_waits_for_is_begun_again() {
+    let (folder, world) = (Folder::new("unattended"), Arc::<World>::default());
+    let runtime = start(&folder.0, "work", &world);
+    let request = StartRun { attended: false, ..StartRun::new("work") };
+    let request = StartRun { input: Some(json!({"done": ["in"]}).into()), ..request };
+    let (run, _) = runtime.handle().start_run(request).await.unwrap();
+    begun(&world, 1).await;
+    drop(runtime);
+
+    let runtime = start(&folder.0, "work", &world);
+    let handle = runtime.handle();
+    begun(&world, 2).await;
+    assert_eq!(handle.run(run.thread_id, run.run_id).await.unwrap().attempt, 2);
+    world.open.store(true, Ordering::SeqCst);
+    until(async || matches!(handle.thread(run.thread_id).await, Err(Error::ThreadNotFound { .. }))).await;
+    assert_eq!(world.first.load(Ordering::SeqCst), 2, "it keeps no checkpoints, so it begins anew");
+    let request = CreateThread { thread_id: Some(run.thread_id), ..CreateThread::default() };
+    handle.create_thread(request).await.unwrap();
+    runtime.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_run_that_was_being_stopped_does_not_go_on() {
     for action in [CancelAction::Interrupt, CancelAction::Rollback] {
         let (folder, world) = (Folder::new("stopped"), Arc::<World>::default());

@@ -176,6 +176,7 @@ impl Cron {
             metadata: metadata.clone(),
             on_completion: *on_completion,
             if_not_exists: IfNotExists::Reject,
+            attended: false,
             cron_id: Some(self.cron_id),
             ..run.clone()
         }

@@ -62,6 +62,9 @@ pub struct StartRun {
     pub multitask_strategy: MultitaskStrategy,
     /// What becomes of a thread that the run made for itself.
     pub on_completion: OnCompletion,
+    /// Whether somebody waits for the run. One that makes its thread for itself is then there for them alone, and lives
+    /// in memory; otherwise it is stored while it lives, and one that a crash cut off is begun again.
+    pub attended: bool,
     /// Where to send word of the end.
     pub webhook: Option<String>,
     /// Keys for feedback links.
@@ -99,6 +102,7 @@ impl StartRun {
             if_not_exists: IfNotExists::default(),
             multitask_strategy: MultitaskStrategy::default(),
             on_completion: OnCompletion::default(),
+            attended: true,
             webhook: None,
             feedback_keys: None,
             strict_resume: false,

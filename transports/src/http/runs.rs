@@ -19,14 +19,14 @@ pub(super) async fn stream_on_thread(
     asked: HttpRequest,
     payload: Payload,
 ) -> Answer {
-    let started = start(&served, Some(thread_id(&path)?), &asked, payload).await?;
+    let started = start(&served, Some(thread_id(&path)?), Attended::Yes, &asked, payload).await?;
     let at = At::thread(&started.run);
     Ok(started.stream(&at, &served))
 }
 
 /// `POST /runs/stream`: a run on a thread of its own, and its events.
 pub(super) async fn stream(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
-    let started = start(&served, None, &asked, payload).await?;
+    let started = start(&served, None, Attended::Yes, &asked, payload).await?;
     let at = At::run(&started.run);
     Ok(started.stream(&at, &served))
 }
@@ -38,12 +38,14 @@ pub(super) async fn wait_on_thread(
     asked: HttpRequest,
     payload: Payload,
 ) -> Answer {
-    Ok(start(&served, Some(thread_id(&path)?), &asked, payload).await?.wait(OrElse::Thread, &served))
+    Ok(start(&served, Some(thread_id(&path)?), Attended::Yes, &asked, payload)
+        .await?
+        .wait(OrElse::Thread, &served))
 }
 
 /// `POST /runs/wait`: a run on a thread of its own, and what it comes to.
 pub(super) async fn wait(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
-    Ok(start(&served, None, &asked, payload).await?.wait(OrElse::Nothing, &served))
+    Ok(start(&served, None, Attended::Yes, &asked, payload).await?.wait(OrElse::Nothing, &served))
 }
 
 /// `POST /threads/{thread_id}/runs`: a run on a thread, that nobody waits for.
@@ -53,13 +55,13 @@ pub(super) async fn create_on_thread(
     asked: HttpRequest,
     payload: Payload,
 ) -> Answer {
-    let run = start(&served, Some(thread_id(&path)?), &asked, payload).await?.run;
+    let run = start(&served, Some(thread_id(&path)?), Attended::No, &asked, payload).await?.run;
     Ok(created(&run, &At::thread(&run)))
 }
 
 /// `POST /runs`: a run on a thread of its own, that nobody waits for.
 pub(super) async fn create(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
-    let run = start(&served, None, &asked, payload).await?.run;
+    let run = start(&served, None, Attended::No, &asked, payload).await?.run;
     Ok(created(&run, &At::run(&run)))
 }
 
@@ -67,7 +69,8 @@ pub(super) async fn create(served: Data<Served>, asked: HttpRequest, payload: Pa
 pub(super) async fn batch(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
     let bodies = served.list::<RunBody>(payload).await?.into_iter();
     let caller = caller(said_by(asked.headers()));
-    let request = |body: RunBody| Ok(StartRun { caller: caller.clone(), ..body.into_request(None)? });
+    let request =
+        |body: RunBody| Ok(StartRun { caller: caller.clone(), attended: false, ..body.into_request(None)? });
     let requests: Vec<StartRun> = bodies.map(request).collect::<Result<_, Refusal>>()?;
     let runtime = served.runtime.clone();
     let runs = detached(async move { start_all(&runtime, requests).await }).await?;
@@ -109,7 +112,14 @@ fn created(run: &Run, at: &At) -> HttpResponse {
     answer
 }
 
-/// A run that is stored, with its events from the first one on.
+/// Whether the client waits for what it starts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Attended {
+    Yes,
+    No,
+}
+
+/// A run that is taken in, with its events from the first one on.
 struct Started {
     run: Run,
     subscription: Subscription,
@@ -137,12 +147,17 @@ impl Started {
 async fn start(
     served: &Served,
     thread_id: Option<Uuid>,
+    attended: Attended,
     asked: &HttpRequest,
     payload: Payload,
 ) -> Result<Started, Refusal> {
     let body = served.body::<RunBody>(payload).await?;
     let cancel_on_disconnect = body.cancels_on_disconnect();
-    let request = StartRun { caller: caller(said_by(asked.headers())), ..body.into_request(thread_id)? };
+    let request = StartRun {
+        caller: caller(said_by(asked.headers())),
+        attended: attended == Attended::Yes,
+        ..body.into_request(thread_id)?
+    };
     let runtime = served.runtime.clone();
     let (run, subscription) = detached(async move { runtime.start_run(request).await }).await?;
     Ok(Started { run, subscription, cancel_on_disconnect })

@@ -12,8 +12,8 @@ use super::{Current, Queued, Stop, StopCause, ThreadActor};
 use crate::error::Error;
 use crate::machine::{Effect, Event};
 use crate::messages::{
-    Answer, Cancel, CancelTasks, CloseStreams, ForgetRun, ForgetThread, NeverBegan, Reply, ReviseState,
-    RunEnd, RunOver,
+    Cancel, CancelTasks, CloseStreams, ForgetRun, ForgetThread, Look, NeverBegan, Reply, ReviseState, RunEnd,
+    RunOver,
 };
 use crate::runs::{CancelAction, CancelRun, RunStatus};
 use crate::storage::{Change, RunMark};
@@ -103,16 +103,15 @@ impl ThreadActor {
         }
     }
 
-    /// It is over, or unknown; if its end is still on its way to storage, the answer comes behind it.
-    fn nothing_to_cancel(&mut self, run_id: Uuid, reply: Reply<()>) {
-        if self.head.is_none() {
-            return reply.send(Err(Error::NothingToCancel { run_id }));
-        }
-        let none = move |stored: crate::storage::Result<()>| match stored {
-            Ok(()) => Err(Error::NothingToCancel { run_id }),
-            Err(error) => Err(error.into()),
-        };
-        self.put(Vec::new(), Answer::new(move |stored| reply.send(none(stored))));
+    /// It is over, or unknown; if its end is still on its way to storage, or that of the thread, the answer comes
+    /// behind it.
+    fn nothing_to_cancel(&self, run_id: Uuid, reply: Reply<()>) {
+        // Who waits hears of it by the reply alone.
+        let (look, _) = Look::new(move |_| {
+            reply.send(Err(Error::NothingToCancel { run_id }));
+            Ok(())
+        });
+        self.storage.do_send(look);
     }
 
     /// Stops the run that has the slot. Who waits is answered once what it came to is stored.
@@ -163,6 +162,14 @@ impl ThreadActor {
             }
         });
         self.put(changes, answer);
+        self.begin_anew_if_gone();
+    }
+
+    /// A thread of this id that is made when this one is gone has nothing to do with it.
+    pub(super) fn begin_anew_if_gone(&mut self) {
+        if self.head.is_none() {
+            self.epoch = 0;
+        }
     }
 
     /// Tells listeners that nothing will happen in these runs.
@@ -233,7 +240,9 @@ impl ThreadActor {
             }
         });
         self.put(vec![Change::DeleteThread], answer);
-        // One that is made anew begins anew.
-        self.epoch = 0;
+        self.begin_anew_if_gone();
+        for order in std::mem::take(&mut self.comes_after) {
+            self.submit(order, ctx);
+        }
     }
 }

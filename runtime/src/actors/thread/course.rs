@@ -187,8 +187,11 @@ impl ThreadActor {
     }
 
     fn drain_current(&mut self) {
-        // A temporary thread ends with the process, so what runs there goes to its end while there is time.
-        if let Some(current) = self.current.as_ref().filter(|_| self.origin != Origin::Temporary) {
+        let keeps = |current: &&Current| {
+            self.runs.get(&current.run_id).is_some_and(|queued| !queued.run.kwargs.temporary)
+        };
+        // What keeps no checkpoints would begin anew, so it goes to its end while there is time.
+        if let Some(current) = self.current.as_ref().filter(keeps) {
             // Set before, it stays as it was.
             let _ = current.draining.set("shutdown".to_owned());
         }

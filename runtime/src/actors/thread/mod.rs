@@ -32,7 +32,8 @@ use crate::actors::{BrokerActor, ReaderPool, RunActor, StorageActor, SupervisorA
 use crate::environment::Environment;
 use crate::machine::{Effect, Event, Queue};
 use crate::messages::{
-    Answer, CloseStreams, CutOff, Origin, Put, Reply, ReviseState, RunOver, ThreadGone, WriteFailed,
+    Answer, CloseStreams, CutOff, Origin, Put, Reply, ReviseState, RunOver, SubmitRun, ThreadGone,
+    WriteFailed,
 };
 use crate::runs::{CancelAction, Run};
 use crate::standing::Standing;
@@ -77,6 +78,8 @@ pub(crate) struct ThreadActor {
     closing: bool,
     /// Who waits for the thread to be deleted, once it is to be.
     deleting: Vec<Reply<()>>,
+    /// Runs for the thread that is made anew then. No more than may wait on a thread; those beyond are refused.
+    comes_after: Vec<SubmitRun>,
 }
 
 /// A run that waits or is under way.
@@ -174,6 +177,7 @@ impl ThreadActor {
             nap: None,
             closing: false,
             deleting: Vec::new(),
+            comes_after: Vec::new(),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::configuration::{self, Inherited};
 use crate::error::Error;
 use crate::machine::{Effect, Event};
 use crate::messages::{Answer, Describe, Join, MakeThread, Origin, SubmitRun, Subscribe};
-use crate::runs::{Begin, Derived, IfNotExists, Listen, Questions, Run, RunStatus, StartRun};
+use crate::runs::{Begin, Derived, IfNotExists, Listen, OnCompletion, Questions, Run, RunStatus, StartRun};
 use crate::standing::Standing;
 use crate::storage::Change;
 use crate::stream::{BATCHES, SubscriberId, Subscription};
@@ -97,13 +97,15 @@ impl Handler<Join> for ThreadActor {
 }
 
 impl ThreadActor {
-    fn submit(&mut self, order: SubmitRun, ctx: &mut Context<Self>) {
+    pub(super) fn submit(&mut self, order: SubmitRun, ctx: &mut Context<Self>) {
         let run = order.run_id;
         let thread_id = self.thread_id;
-        if !self.deleting.is_empty() {
-            return order.reply.send(Err(Error::ThreadNotFound { thread_id }));
+        let creates = order.request.if_not_exists == IfNotExists::Create;
+        let is_going = !self.deleting.is_empty();
+        if is_going && creates && self.comes_after.len() < self.environment.options.waiting_runs {
+            return self.comes_after.push(order);
         }
-        if self.head.is_none() && order.request.if_not_exists == IfNotExists::Reject {
+        if is_going || (self.head.is_none() && !creates) {
             return order.reply.send(Err(Error::ThreadNotFound { thread_id }));
         }
         if let Some(interrupt_id) = self.not_asked(&order.request.questions) {
@@ -157,7 +159,7 @@ impl ThreadActor {
         ctx: &mut Context<Self>,
     ) -> (Vec<Change>, Answer) {
         let SubmitRun { run_id, assistant, origin, request, reply } = order;
-        let temporary = origin == Origin::Temporary;
+        let temporary = origin != Origin::Stored && request.on_completion == OnCompletion::Delete;
         let request = self.answering(request);
         let (thread, inherited) = self.thread_for(&request, &assistant);
         let run = self.new_run(run_id, &assistant, &inherited, temporary, *request);
