@@ -91,6 +91,7 @@ fn a_cron_says_what_it_runs() {
         metadata: cron.terms.metadata.clone(),
         on_completion: OnCompletion::Keep,
         cron_id: Some(cron.cron_id),
+        attended: false,
         ..StartRun::new(cron.assistant_id.to_string())
     };
     assert_eq!(request, expected);

@@ -26,7 +26,7 @@ pub(crate) use supervisor::{Forward, Origin, Sleepy, StopThreads, ThreadGone, Th
 pub(crate) use thread::{
     BecomeCopy, Cancel, Describe, Drain, Expire, FallAsleep, ForgetRun, ForgetThread, Join, KeepLatest,
     LastCommitKnown, MakeThread, ReadNewest, ReadPast, Resume, ReviseState, RunEnd, RunOver, StoreCommit,
-    StoreFacts, Stored, StreamsClosed, SubmitRun, Unheard, Unsealed, WriteFailed,
+    StoreFacts, Stored, StreamsClosed, SubmitRun, ThreadDeleted, Unheard, Unsealed, WriteFailed,
 };
 
 /// Where a client waits for an answer. Dropped without one, the client reads [`Error::Lost`].

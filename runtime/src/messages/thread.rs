@@ -191,6 +191,13 @@ pub(crate) struct Unsealed {
     pub(crate) answer: Answer,
 }
 
+/// What became of the thread's deletion.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ThreadDeleted {
+    pub(crate) result: Result<()>,
+}
+
 /// A run has ended. Told once by each run, by a dying one too.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]

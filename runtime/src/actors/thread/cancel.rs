@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use actix::{Addr, Context, Handler};
+use actix::{Addr, AsyncContext as _, Context, Handler};
 use uuid::Uuid;
 
 use super::ending::{Ending, at_rest};
@@ -12,8 +12,8 @@ use super::{Current, Queued, Stop, StopCause, ThreadActor};
 use crate::error::Error;
 use crate::machine::{Effect, Event};
 use crate::messages::{
-    Cancel, CancelTasks, CloseStreams, ForgetRun, ForgetThread, Look, NeverBegan, Reply, ReviseState, RunEnd,
-    RunOver,
+    Answer, Cancel, CancelTasks, CloseStreams, ForgetRun, ForgetThread, Look, NeverBegan, Reply, ReviseState,
+    RunEnd, RunOver, ThreadDeleted, WriteFailed,
 };
 use crate::runs::{CancelAction, CancelRun, RunStatus};
 use crate::storage::{Change, RunMark};
@@ -106,9 +106,12 @@ impl ThreadActor {
     /// It is over, or unknown; if its end is still on its way to storage, or that of the thread, the answer comes
     /// behind it.
     fn nothing_to_cancel(&self, run_id: Uuid, reply: Reply<()>) {
+        let thread_id = self.thread_id;
         // Who waits hears of it by the reply alone.
-        let (look, _) = Look::new(move |_| {
-            reply.send(Err(Error::NothingToCancel { run_id }));
+        let (look, _) = Look::new(move |storage| {
+            // What was to end it may not have been stored: then the thread takes it up once more.
+            let goes_on = storage.run(thread_id, run_id)?.is_some_and(|run| !run.status.is_final());
+            reply.send(Err(if goes_on { Error::Lost } else { Error::NothingToCancel { run_id } }));
             Ok(())
         });
         self.storage.do_send(look);
@@ -227,22 +230,43 @@ impl ThreadActor {
     /// Nothing is under way any more: the thread goes, and then its listeners are sent away.
     pub(super) fn delete(&mut self, ctx: &mut Context<Self>) {
         self.head = None;
-        let waiting = std::mem::take(&mut self.deleting);
         // One that is made anew has nothing to do with the listeners of this one.
         let broker = self.broker.take();
         self.demand = Arc::default();
-        let answer = Self::answer_or_end(ctx, move |result| {
+        let thread = ctx.address().downgrade();
+        let answer = Answer::new(move |result| {
             if let Some(broker) = broker {
                 broker.do_send(CloseStreams);
             }
-            for reply in waiting {
-                reply.send(answered(result.clone(), ()));
+            if let Some(thread) = thread.upgrade() {
+                thread.do_send(ThreadDeleted { result });
             }
         });
         self.put(vec![Change::DeleteThread], answer);
         self.begin_anew_if_gone();
-        for order in std::mem::take(&mut self.comes_after) {
+    }
+}
+
+impl Handler<ThreadDeleted> for ThreadActor {
+    type Result = ();
+
+    fn handle(&mut self, ThreadDeleted { result }: ThreadDeleted, ctx: &mut Self::Context) {
+        for reply in std::mem::take(&mut self.deleting) {
+            reply.send(answered(result.clone(), ()));
+        }
+        let orders = std::mem::take(&mut self.comes_after);
+        if let Err(error) = result {
+            for order in orders {
+                order.reply.send(Err(error.clone().into()));
+            }
+            return ctx.notify(WriteFailed { error });
+        }
+        for order in orders {
             self.submit(order, ctx);
         }
+        if self.queue.is_draining() {
+            self.rest(ctx);
+        }
+        self.settle(ctx);
     }
 }

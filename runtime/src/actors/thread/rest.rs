@@ -15,11 +15,12 @@ use crate::threads::{Thread, ThreadStatus};
 impl ThreadActor {
     /// Nothing is under way and nothing may start, or nothing waits.
     pub(super) fn rest(&mut self, ctx: &mut Context<Self>) {
-        if !self.deleting.is_empty() {
+        if !self.deleting.is_empty() && self.head.is_some() {
             self.delete(ctx);
         }
         self.be_busy_no_more(ctx);
-        if self.queue.is_draining() {
+        // Who has the thread deleted is answered here.
+        if self.queue.is_draining() && self.deleting.is_empty() {
             self.close(ctx);
         }
     }
@@ -56,7 +57,7 @@ impl ThreadActor {
     fn may_sleep(&self) -> bool {
         // Whoever listens to a thread that does not exist waits for it here.
         let needed = self.demand.anybody();
-        !self.queue.is_busy() && !self.closing && !needed
+        !self.queue.is_busy() && !self.closing && !needed && self.deleting.is_empty()
     }
 
     fn ask_to_sleep(&mut self) {
