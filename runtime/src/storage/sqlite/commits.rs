@@ -14,6 +14,7 @@ use super::heads::{Head, Slot, Told};
 use super::json;
 use super::memory::Memory;
 use super::shared::{self, Own};
+use super::short;
 use super::state::{Dictionary, State, source_number};
 use super::values::{Added, Version, version};
 use super::writes;
@@ -98,8 +99,8 @@ impl Commits<'_> {
             self.thread,
             &**ns,
             new.checkpoint.id.as_bytes(),
-            new.parent.as_ref().map(Uuid::as_bytes),
-            new.checkpoint.created_at.0,
+            short::parent(new.parent, parent.map(|parent| parent.row)),
+            short::made(new.checkpoint.id, new.checkpoint.created_at.0),
             source_number(new.metadata.source),
             new.metadata.step,
             row.state,
@@ -128,8 +129,8 @@ impl Commits<'_> {
         )?;
         update.execute(params![
             number,
-            new.parent.as_ref().map(Uuid::as_bytes),
-            new.checkpoint.created_at.0,
+            short::parent(new.parent, parent.map(|parent| parent.row)),
+            short::made(new.checkpoint.id, new.checkpoint.created_at.0),
             source_number(new.metadata.source),
             new.metadata.step,
             row.state,

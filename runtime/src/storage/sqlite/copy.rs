@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -55,8 +56,9 @@ struct Copy<'a> {
 
 impl Copy<'_> {
     fn row(&mut self, number: i64) -> Result<()> {
-        let mut find =
-            self.db.prepare_cached("SELECT state, added, shared, run, hung FROM commits WHERE row = ?1")?;
+        let mut find = self
+            .db
+            .prepare_cached("SELECT state, added, shared, run, hung, parent FROM commits WHERE row = ?1")?;
         let mut found = find.query([number])?;
         let row = found.next()?.ok_or_else(|| corrupt("a row is missing"))?;
         let state = row.get::<_, Option<State>>(0)?.map(|state| self.state(state)).transpose()?;
@@ -67,11 +69,15 @@ impl Copy<'_> {
             Some(hung) if hung > 0 => Some(self.copy_of(hung)?),
             hung => hung,
         };
+        let parent = match row.get_ref(5)? {
+            ValueRef::Integer(parent) => Some(self.copy_of(parent)?),
+            _ => None,
+        };
         let mut insert = self.db.prepare_cached(
             "INSERT INTO commits (thread, ns, id, parent, made, source, step, state, added, run, shared, hung, writes)
-             SELECT ?2, ns, id, parent, made, source, step, ?3, ?4, run, ?5, ?6, writes FROM commits WHERE row = ?1",
+             SELECT ?2, ns, id, coalesce(?7, parent), made, source, step, ?3, ?4, run, ?5, ?6, writes FROM commits WHERE row = ?1",
         )?;
-        let copy = insert.insert(params![number, self.to, state, added, shared, hung])?;
+        let copy = insert.insert(params![number, self.to, state, added, shared, hung, parent])?;
         self.rows.insert(number, copy);
         Ok(())
     }

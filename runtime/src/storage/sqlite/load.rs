@@ -14,6 +14,7 @@ use super::error::{Result, corrupt};
 use super::heads::{Head, Told};
 use super::json;
 use super::shared::{self, Own};
+use super::short;
 use super::state::{Dictionary, State, source_of};
 use super::values::Reader;
 use super::writes;
@@ -107,9 +108,10 @@ impl Commits<'_> {
         }
         let updated = state.updated();
         let updated = updated.map(|list| list.iter().map(|name| names.name(*name)).collect::<Result<_>>());
+        let id = Uuid::from_bytes(row.get(0)?);
         let checkpoint = Checkpoint {
-            id: Uuid::from_bytes(row.get(0)?),
-            created_at: Timestamp(row.get(2)?),
+            id,
+            created_at: Timestamp(short::made_at(id, row.get(2)?)),
             values,
             versions: names.named(&state.versions)?,
             seen,
@@ -121,7 +123,7 @@ impl Commits<'_> {
             step: row.get(4)?,
             parents: state.parents,
         };
-        let parent = row.get::<_, Option<[u8; 16]>>(1)?.map(Uuid::from_bytes);
+        let parent = short::parent_id(self.db, row.get_ref(1)?)?;
         Ok(Head { row: number, checkpoint: Arc::new(checkpoint), metadata, parent, told, slots })
     }
 }

@@ -31,6 +31,7 @@ mod schema;
 mod search;
 mod session;
 mod shared;
+mod short;
 mod state;
 mod terms;
 #[cfg(test)]

@@ -52,9 +52,14 @@ pub(super) fn all_but_latest(db: &Connection, key: i64) -> Result<()> {
 
 /// Drops the checkpoints of these rows, and the writes that hang on them.
 fn checkpoints(db: &Connection, key: i64, rows: &[i64]) -> Result<()> {
+    let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return Ok(()) };
     for row in rows {
         unhang(db, *row)?;
     }
+    // Those that follow them say whom they followed. Rows point backward only.
+    let sql = "UPDATE commits SET parent = (SELECT id FROM commits AS above WHERE above.row = commits.parent)
+               WHERE thread = ?1 AND row > ?2 AND typeof(parent) = 'integer' AND parent BETWEEN ?2 AND ?3";
+    db.prepare_cached(sql)?.execute([key, *first, *last])?;
     // Writes beside earlier checkpoints stay where they are; `hung` of a row that goes was emptied above.
     let sql = "UPDATE commits SET id = NULL, parent = NULL, made = NULL, step = NULL, source = NULL,
                    run = NULL, shared = NULL,

@@ -14,6 +14,7 @@ use super::error::{Result, corrupt};
 use super::json;
 use super::memory::Rows;
 use super::shared::{self, Own};
+use super::short::RequestId;
 use crate::runs::{CancelAction, Derived, Kwargs, ListRuns, MultitaskStrategy, Run, RunStatus, StreamMode};
 use crate::storage::RunMark;
 
@@ -29,8 +30,8 @@ pub(super) struct Asked {
     #[serde(skip_serializing_if = "Option::is_none")]
     answers: Option<Ids>,
     /// The id of the request that made the run.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request: Option<String>,
+    #[serde(rename = "r", alias = "request", skip_serializing_if = "Option::is_none")]
+    request: Option<RequestId>,
 }
 
 /// Ids of questions: one was all that earlier versions knew.
@@ -112,7 +113,7 @@ pub(super) fn put(db: &Connection, rows: &mut Rows, thread: i64, run: &Run) -> R
         run.kwargs.config.get("configurable").and_then(|values| values["langgraph_request_id"].as_str());
     let own = Own::run_and_request(run.run_id, request)?;
     let shared = shared::key(db, rows, thread, &told, &own)?;
-    let asked = Asked { request: request.map(str::to_owned), ..asked(&run.kwargs) };
+    let asked = Asked { request: request.map(RequestId::of), ..asked(&run.kwargs) };
     let mut upsert = db.prepare_cached(
         "INSERT INTO runs (thread, id, status, created, updated, attempt, multitask, assistant, graph,
             shared, asked)
@@ -219,7 +220,8 @@ fn read(db: &Connection, row: &Row<'_>, thread_id: Uuid) -> Result<Run> {
     let asked: String = row.get(9)?;
     let asked: Asked = json::read(&asked)?;
     let run_id = Uuid::from_bytes(row.get(0)?);
-    let own = Own::run_and_request(run_id, asked.request.as_deref())?;
+    let request = asked.request.as_ref().map(RequestId::text);
+    let own = Own::run_and_request(run_id, request.as_deref())?;
     let mut told: Told = json::read(&shared::text(db, row.get(8)?, &own)?)?;
     Ok(Run {
         run_id,

@@ -153,6 +153,7 @@ CREATE TABLE assistant_versions (
     FACTS,
     CRONS,
     WEBHOOKS,
+    SHORT,
 ];
 
 /// Threads are found by what they say, by how they stand and by time. `terms` is filled from what is stored.
@@ -234,6 +235,10 @@ CREATE TABLE webhooks (
 CREATE INDEX webhooks_due ON webhooks (due, id) WHERE due IS NOT NULL;
 CREATE INDEX webhooks_failed ON webhooks (updated, id) WHERE due IS NULL;
 ";
+
+/// As [`PACKED`].
+const SHORT: &str =
+    "-- Rows of commits may name their parents by row, and say when they were made by their ids.";
 
 /// The newest version that this program knows.
 pub(super) fn version() -> i64 {

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::error::{Result, corrupt};
 use super::json;
 use super::names::Names;
+use super::short::ShortId;
 
 /// How the path of a task begins that its node's triggers made; the rest is the node.
 const PULLED: &str = "~__pregel_pull, ";
@@ -19,8 +20,8 @@ const PULLED: &str = "~__pregel_pull, ";
 /// The writes of one task: index, channel and value of each.
 #[derive(Serialize)]
 struct Task<'a> {
-    #[serde(rename = "t", with = "uuid::serde::simple")]
-    id: Uuid,
+    #[serde(rename = "t")]
+    id: ShortId,
     /// The node of a task whose path says no more, by number: most are.
     #[serde(rename = "n", skip_serializing_if = "Option::is_none")]
     node: Option<i64>,
@@ -34,7 +35,7 @@ struct Task<'a> {
 #[derive(Deserialize)]
 struct TaskText<'a> {
     #[serde(rename = "t")]
-    id: Uuid,
+    id: ShortId,
     #[serde(rename = "n", default)]
     node: Option<i64>,
     #[serde(rename = "p", default)]
@@ -50,13 +51,13 @@ pub(super) fn encode(db: &Connection, names: &mut Names, writes: &[PendingWrite]
     for write in writes {
         let entry = (write.index, names.number(db, &write.channel)?, &write.value);
         match tasks.last_mut() {
-            Some(last) if last.id == write.task && *path == *write.path => last.writes.push(entry),
+            Some(last) if last.id.0 == write.task && *path == *write.path => last.writes.push(entry),
             _ => {
                 path = &write.path;
                 let pulled = path.strip_prefix(PULLED).map(Key::from);
                 let node = pulled.map(|node| names.number(db, &node)).transpose()?;
                 let path = node.is_none().then_some(path);
-                tasks.push(Task { id: write.task, node, path, writes: vec![entry] });
+                tasks.push(Task { id: ShortId(write.task), node, path, writes: vec![entry] });
             }
         }
     }
@@ -109,7 +110,7 @@ fn decode(
     let tasks: Vec<TaskText<'_>> = json::read(text)?;
     for text in tasks {
         let path = path(db, names, &text)?;
-        let TaskText { id: task, writes, .. } = text;
+        let TaskText { id: ShortId(task), writes, .. } = text;
         for (index, channel, value) in writes {
             if index >= 0 && found.contains_key(&(task, index)) {
                 continue;
