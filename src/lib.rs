@@ -83,3 +83,8 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/agents.md")]
 struct Agents;
+
+/// That of the guide to authentication.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/authentication.md")]
+struct Authentication;

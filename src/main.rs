@@ -12,8 +12,10 @@ use eddyline::project::{Mode, Modes};
 use eddyline::settings::LogFormat;
 use eddyline::{Graph, Server, Settings};
 
+mod keys;
 mod stdio;
 
+use keys::Keys;
 use stdio::Stdio;
 
 #[cfg(all(unix, not(target_env = "musl")))]
@@ -43,6 +45,8 @@ enum Command {
     Draw(Draw),
     /// Copy the data folder's database as it stands now, while a server works with it
     Backup(Backup),
+    /// Make, list and end the API keys that a server wants whose setting `auth.mode` is `keys`
+    Keys(Keys),
 }
 
 /// A graph that runs here and now: no server, no thread, nothing kept.
@@ -175,6 +179,7 @@ fn main() -> ExitCode {
         Some(Command::Run(run)) => run.run(),
         Some(Command::Draw(draw)) => draw.draw(),
         Some(Command::Backup(backup)) => backup.backup(),
+        Some(Command::Keys(keys)) => keys.run(),
         Some(Command::Stdio(stdio)) => return stdio.serve(),
         Some(Command::Serve(serve)) => serve.serve(),
         None => cli.serve.serve(),

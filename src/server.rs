@@ -4,13 +4,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_rt::System;
-use eddyline_config::{Settings, Threads, TtlStrategy};
+use eddyline_config::{Auth, Settings, Threads, TtlStrategy};
 use eddyline_engine::Graph;
 use eddyline_engine::model::ChatModel;
 use eddyline_engine::store::Index;
 use eddyline_graphs::models::Providers;
 use eddyline_runtime::{Builder, Handle, Options, PruneStrategy, Runtime, Ttl};
-use eddyline_transports::{Http, HttpOptions, Shutdown, Stdio, Transport, WebhookOptions, WebhookSender};
+use eddyline_transports::{
+    Authenticate, Http, HttpOptions, KeyFile, Shutdown, Stdio, Transport, WebhookOptions, WebhookSender,
+};
 use futures_util::future::{LocalBoxFuture, join, join_all};
 
 use crate::logging::{self, Sink};
@@ -31,6 +33,7 @@ pub struct Server {
     settings: Settings,
     runtime: Builder,
     stand_in: bool,
+    authenticate: Option<Arc<dyn Authenticate>>,
     transports: Vec<Serve>,
 }
 
@@ -41,7 +44,13 @@ type Serving = LocalBoxFuture<'static, Result<(), eddyline_transports::Error>>;
 impl Server {
     /// A server without graphs, with the transports that the settings describe.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, runtime: Runtime::builder(), stand_in: false, transports: Vec::new() }
+        Self {
+            settings,
+            runtime: Runtime::builder(),
+            stand_in: false,
+            authenticate: None,
+            transports: Vec::new(),
+        }
     }
 
     /// Serves a graph under an id, which clients give as `assistant_id`.
@@ -64,6 +73,12 @@ impl Server {
         self
     }
 
+    /// Answers those over HTTP only whom `authenticate` knows, whatever the settings say of keys.
+    pub fn authenticate(mut self, authenticate: impl Authenticate) -> Self {
+        self.authenticate = Some(Arc::new(authenticate));
+        self
+    }
+
     /// Lets items of the long-term store be found by what they are about; without it, queries are refused.
     pub fn index(mut self, index: Index) -> Self {
         self.runtime = self.runtime.index(index);
@@ -83,7 +98,7 @@ impl Server {
     /// Blocks the OS thread, which must not be one of an async runtime.
     pub fn run(self) -> Result<(), Error> {
         logging::start(&self.settings.log, Sink::Waits)?;
-        let http = Http::bind(http_options(&self.settings))?;
+        let http = Http::bind(http_options(&self.settings, self.authenticate))?;
         let address = http.address();
         let mut transports = self.transports;
         transports.push(boxed(http));
@@ -169,7 +184,11 @@ fn thread_ttl(threads: &Threads) -> Option<Ttl> {
     threads.ttl_minutes.map(|minutes| Ttl { strategy, minutes: minutes.get().into() })
 }
 
-fn http_options(settings: &Settings) -> HttpOptions {
+fn http_options(settings: &Settings, authenticate: Option<Arc<dyn Authenticate>>) -> HttpOptions {
+    let keys = || match &settings.auth {
+        Auth::None => None,
+        Auth::Keys(file) => Some(Arc::new(KeyFile::new(file)) as Arc<dyn Authenticate>),
+    };
     let http = &settings.http;
     let defaults = HttpOptions::default();
     HttpOptions {
@@ -177,6 +196,7 @@ fn http_options(settings: &Settings) -> HttpOptions {
         workers: http.workers.unwrap_or(defaults.workers),
         max_body_bytes: http.max_body_bytes,
         cors_origins: http.cors_origins.clone(),
+        authenticate: authenticate.or_else(keys),
         // The runtime is given so long, and its streams end with it.
         stop_grace: settings.runs.shutdown_grace + SLACK,
     }

@@ -4,6 +4,7 @@
 
 mod agents;
 mod assistants;
+mod auth;
 mod commands;
 mod crons;
 mod deep;

@@ -35,7 +35,8 @@ pub enum Error {
     /// An address that other machines reach, and nobody asked for that.
     #[error(
         "other machines can reach {host}, and whoever reaches the server may use it; \
-         say --allow-remote, or http.allow_remote = true, if that is what you want"
+         have it want API keys with auth.mode = \"keys\", or say --allow-remote, or http.allow_remote = true, \
+         if that is what you want"
     )]
     Exposed {
         /// The address.

@@ -25,5 +25,5 @@ mod webhooks;
 
 pub use error::Error;
 pub use load::{DEFAULTS, Loader};
-pub use settings::{Http, Log, LogFormat, Runs, Settings, Store, Streams, Threads, TtlStrategy};
+pub use settings::{Auth, Http, Log, LogFormat, Runs, Settings, Store, Streams, Threads, TtlStrategy};
 pub use webhooks::Webhooks;

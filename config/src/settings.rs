@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::num::{NonZeroU32, NonZeroUsize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::Error;
@@ -15,6 +15,8 @@ use crate::webhooks::Webhooks;
 pub struct Settings {
     /// The HTTP transport.
     pub http: Http,
+    /// Who may use it.
+    pub auth: Auth,
     /// The folder that keeps threads, runs, checkpoints, assistants and items of the store; `None` keeps them in memory.
     pub data_dir: Option<PathBuf>,
     /// How much may run, and for how long.
@@ -53,6 +55,15 @@ pub struct Streams {
     pub kept_bytes: usize,
     /// For how long after the last run and the last reader of the thread.
     pub kept: Duration,
+}
+
+/// Who may use the server over HTTP.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Auth {
+    /// Whoever reaches it.
+    None,
+    /// Whoever has one of the keys in this file.
+    Keys(PathBuf),
 }
 
 /// How HTTP is served.
@@ -133,9 +144,12 @@ impl TryFrom<typed::Typed> for Settings {
     type Error = Error;
 
     fn try_from(typed: typed::Typed) -> Result<Self, Error> {
+        let data_dir = data_dir(typed.storage)?;
+        let auth = auth(typed.auth, data_dir.as_deref())?;
         Ok(Self {
-            http: typed.http.try_into()?,
-            data_dir: data_dir(typed.storage)?,
+            http: http(typed.http, &auth)?,
+            auth,
+            data_dir,
             runs: typed.runs.try_into()?,
             streams: typed.streams.try_into()?,
             store: typed.store.try_into()?,
@@ -148,22 +162,35 @@ impl TryFrom<typed::Typed> for Settings {
     }
 }
 
-impl TryFrom<typed::Http> for Http {
-    type Error = Error;
-
-    fn try_from(typed: typed::Http) -> Result<Self, Error> {
-        let host = host(&given("http.host", typed.host)?)?;
-        if !host.is_loopback() && !given("http.allow_remote", typed.allow_remote)? {
-            return Err(Error::Exposed { host });
-        }
-        let port = number("http.port", typed.port, 0, u16::MAX.into())?;
-        Ok(Self {
-            address: SocketAddr::new(host, port),
-            workers: NonZeroUsize::new(number("http.workers", typed.workers, 0, 1024)?),
-            max_body_bytes: number("http.max_body_bytes", typed.max_body_bytes, 1, 1 << 30)?,
-            cors_origins: origins(given("http.cors_origins", typed.cors_origins)?)?,
-        })
+fn auth(typed: typed::Auth, data_dir: Option<&Path>) -> Result<Auth, Error> {
+    let keys_file = given("auth.keys_file", typed.keys_file)?;
+    match given("auth.mode", typed.mode)?.as_str() {
+        "none" => Ok(Auth::None),
+        "keys" => match data_dir {
+            _ if !keys_file.is_empty() => Ok(Auth::Keys(keys_file.into())),
+            Some(folder) => Ok(Auth::Keys(folder.join(KEYS))),
+            None => Err(invalid("auth.keys_file", "names a file when there is no data folder", "")),
+        },
+        other => Err(invalid("auth.mode", "is `none` or `keys`", other)),
     }
+}
+
+/// The file of the keys in the data folder.
+const KEYS: &str = "keys.json";
+
+fn http(typed: typed::Http, auth: &Auth) -> Result<Http, Error> {
+    let host = host(&given("http.host", typed.host)?)?;
+    let is_allowed = given("http.allow_remote", typed.allow_remote)? || *auth != Auth::None;
+    if !host.is_loopback() && !is_allowed {
+        return Err(Error::Exposed { host });
+    }
+    let port = number("http.port", typed.port, 0, u16::MAX.into())?;
+    Ok(Http {
+        address: SocketAddr::new(host, port),
+        workers: NonZeroUsize::new(number("http.workers", typed.workers, 0, 1024)?),
+        max_body_bytes: number("http.max_body_bytes", typed.max_body_bytes, 1, 1 << 30)?,
+        cors_origins: origins(given("http.cors_origins", typed.cors_origins)?)?,
+    })
 }
 
 impl TryFrom<typed::Runs> for Runs {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 #[serde(default)]
 pub(crate) struct Typed {
     pub(crate) http: Http,
+    pub(crate) auth: Auth,
     pub(crate) storage: Storage,
     pub(crate) runs: Runs,
     pub(crate) streams: Streams,
@@ -16,6 +17,13 @@ pub(crate) struct Typed {
     pub(crate) webhooks: Webhooks,
     pub(crate) feedback: Feedback,
     pub(crate) log: Log,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Auth {
+    pub(crate) mode: Option<String>,
+    pub(crate) keys_file: Option<String>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use actix::{Addr, Handler};
 use eddyline_engine::Graph;
 use eddyline_engine::store::Store;
+use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use uuid::Uuid;
 
@@ -38,7 +39,7 @@ use crate::webhooks::{Delivery, ListFailures, Outbox};
 /// sent, the runtime carries it out. [`Options::requests`](crate::Options::requests) requests are under way
 /// at once; the next one waits for its turn before it is sent.
 #[derive(Clone)]
-pub struct Handle(Arc<Inner>);
+pub struct Handle(Arc<Inner>, Option<Arc<Map<String, Value>>>);
 
 #[derive(Clone)]
 pub(crate) struct Inner {
@@ -55,7 +56,13 @@ pub(crate) struct Inner {
 
 impl Handle {
     pub(crate) fn new(inner: Inner) -> Self {
-        Self(Arc::new(inner))
+        Self(Arc::new(inner), None)
+    }
+
+    /// The same runtime, asked by somebody: what is known of them (`langgraph_auth_user` and the like) goes to the runs
+    /// that they start, beside what [`StartRun::caller`] says.
+    pub fn on_behalf_of(&self, caller: Map<String, Value>) -> Self {
+        Self(Arc::clone(&self.0), Some(Arc::new(caller)))
     }
 
     /// Makes a thread.
@@ -130,6 +137,9 @@ impl Handle {
         mut request: StartRun,
     ) -> Result<(Run, Subscription), Error> {
         self.check_run(&request)?;
+        for (name, value) in self.1.iter().flat_map(|caller| caller.iter()) {
+            request.caller.entry(name.clone()).or_insert_with(|| value.clone());
+        }
         if let (Some(outbox), Some(_)) = (&self.0.environment.outbox, &request.webhook) {
             outbox.has_room()?;
         }

@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+mod auth;
 mod error;
 mod http;
 mod lines;
@@ -27,6 +28,7 @@ mod wire;
 
 use eddyline_runtime::Handle;
 
+pub use auth::{Authenticate, Credentials, Denied, KeyFile, KeyFileError, KeyRecord, NewKey, User};
 pub use error::Error;
 pub use http::{Http, HttpOptions};
 pub use lines::{Ended, LineOptions, OnEnd, converse};

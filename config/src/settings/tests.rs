@@ -90,8 +90,24 @@ fn an_address_that_others_reach_is_asked_for() {
         assert_eq!(error.code(), "ADDRESS_EXPOSED");
         let open = Settings::loader().set("http.host", host).set("http.allow_remote", true);
         assert_eq!(open.load().unwrap().http.address.ip().to_string(), host);
+        let keys = Settings::loader().set("http.host", host).set("auth.mode", "keys").load().unwrap();
+        assert_eq!(keys.auth, Auth::Keys(".eddyline/keys.json".into()));
     }
     for host in ["localhost", "127.0.0.2", "::1"] {
         assert!(Settings::loader().set("http.host", host).load().is_ok());
     }
+}
+
+#[test]
+fn keys_stand_in_the_data_folder_unless_it_is_said_where() {
+    let load = |set: &[(&str, &str)]| {
+        let keys = Settings::loader().set("auth.mode", "keys");
+        set.iter().fold(keys, |loader, (key, value)| loader.set(*key, *value)).load()
+    };
+    assert_eq!(load(&[("storage.data_dir", "/srv/e")]).unwrap().auth, Auth::Keys("/srv/e/keys.json".into()));
+    let file = ("auth.keys_file", "/etc/keys.json");
+    assert_eq!(load(&[("storage.memory", "true"), file]).unwrap().auth, Auth::Keys("/etc/keys.json".into()));
+    assert_eq!(load(&[("storage.memory", "true")]).unwrap_err().code(), "SETTING_INVALID");
+    assert_eq!(Settings::loader().load().unwrap().auth, Auth::None);
+    check("auth.mode", "keyz", "setting `auth.mode` is `none` or `keys`, not `keyz`");
 }

@@ -5,6 +5,7 @@
 
 mod answer;
 mod assistants;
+mod auth;
 mod cors;
 mod crons;
 mod event_stream;
@@ -35,16 +36,18 @@ mod websocket;
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use actix_web::middleware::from_fn;
 use actix_web::{App, HttpServer, web};
 use eddyline_runtime::Handle;
 use socket2::{Domain, Protocol, Socket, Type};
 
 pub(crate) use self::inner::Inner;
 use self::request::Served;
-use crate::{Error, Shutdown, Transport};
+use crate::{Authenticate, Error, Shutdown, Transport};
 
 /// How many clients may wait for their connection to be accepted; the operating system turns the next one
 /// away, and it tries again.
@@ -67,6 +70,8 @@ pub struct HttpOptions {
     pub stop_grace: Duration,
     /// The web origins whose pages may read answers and connect; empty for every origin. Default: empty.
     pub cors_origins: Vec<String>,
+    /// Finds out who asks; `None` answers everybody. Default: `None`.
+    pub authenticate: Option<Arc<dyn Authenticate>>,
 }
 
 impl Default for HttpOptions {
@@ -78,6 +83,7 @@ impl Default for HttpOptions {
             max_body_bytes: 2 << 20,
             stop_grace: Duration::from_secs(30),
             cors_origins: Vec::new(),
+            authenticate: None,
         }
     }
 }
@@ -127,7 +133,10 @@ impl Transport for Http {
         });
         let app = move || {
             let cors = cors::policy(&options.cors_origins);
-            App::new().app_data(served.clone()).configure(routes::configure).wrap(cors)
+            let authenticate = options.authenticate.clone();
+            let known = from_fn(move |request, next| auth::known(authenticate.clone(), request, next));
+            // Pages ask first whether they may, and have no key for that.
+            App::new().app_data(served.clone()).configure(routes::configure).wrap(known).wrap(cors)
         };
         let server = HttpServer::new(app)
             .workers(workers)

@@ -19,7 +19,12 @@ use crate::wire::{Frame, Reason, Refusal};
 const WAITING: usize = 16;
 
 /// `POST /threads/{thread_id}/commands`: what is wrong with a command is told with status 200, but for what is none.
-pub(super) async fn command(served: Data<Served>, path: Path<String>, payload: Payload) -> Answer {
+pub(super) async fn command(
+    served: Data<Served>,
+    path: Path<String>,
+    asked: HttpRequest,
+    payload: Payload,
+) -> Answer {
     let bytes = served.bytes(payload).await?;
     let request = match Request::parse(&bytes, Style::OneThread) {
         Ok(request) => request,
@@ -32,7 +37,7 @@ pub(super) async fn command(served: Data<Served>, path: Path<String>, payload: P
         }
     };
     let thread_id = thread_id(&path);
-    let runtime = served.runtime.clone();
+    let runtime = served.runtime_for(&asked);
     // Carried out to its end, even when the client goes away.
     let done = actix_web::rt::spawn(async move {
         let (thread_id, command) = (thread_id?, request.command?);

@@ -8,9 +8,8 @@ use uuid::Uuid;
 use super::answer::{self, Answer};
 use super::leaving::Leaving;
 use super::request::{Served, detached, query, thread_id};
-use super::request_id::said_by;
 use super::told::{self, At, OrElse};
-use crate::wire::{Cancel, CancelBody, Events, Refusal, RunBody, RunJson, caller};
+use crate::wire::{Cancel, CancelBody, Events, Refusal, RunBody, RunJson};
 
 /// `POST /threads/{thread_id}/runs/stream`: a run on a thread, and its events.
 pub(super) async fn stream_on_thread(
@@ -68,11 +67,9 @@ pub(super) async fn create(served: Data<Served>, asked: HttpRequest, payload: Pa
 /// `POST /runs/batch`: several runs, each on a thread of its own. All of them are started, or none.
 pub(super) async fn batch(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
     let bodies = served.list::<RunBody>(payload).await?.into_iter();
-    let caller = caller(said_by(asked.headers()));
-    let request =
-        |body: RunBody| Ok(StartRun { caller: caller.clone(), attended: false, ..body.into_request(None)? });
+    let request = |body: RunBody| Ok(StartRun { attended: false, ..body.into_request(None)? });
     let requests: Vec<StartRun> = bodies.map(request).collect::<Result<_, Refusal>>()?;
-    let runtime = served.runtime.clone();
+    let runtime = served.runtime_for(&asked);
     let runs = detached(async move { start_all(&runtime, requests).await }).await?;
     Ok(answer::json(&runs.iter().map(RunJson).collect::<Vec<_>>()))
 }
@@ -153,12 +150,8 @@ async fn start(
 ) -> Result<Started, Refusal> {
     let body = served.body::<RunBody>(payload).await?;
     let cancel_on_disconnect = body.cancels_on_disconnect();
-    let request = StartRun {
-        caller: caller(said_by(asked.headers())),
-        attended: attended == Attended::Yes,
-        ..body.into_request(thread_id)?
-    };
-    let runtime = served.runtime.clone();
+    let request = StartRun { attended: attended == Attended::Yes, ..body.into_request(thread_id)? };
+    let runtime = served.runtime_for(asked);
     let (run, subscription) = detached(async move { runtime.start_run(request).await }).await?;
     Ok(Started { run, subscription, cancel_on_disconnect })
 }

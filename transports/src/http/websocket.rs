@@ -11,6 +11,7 @@ use actix_web::http::header::{HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_PRO
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session as Socket};
+use eddyline_runtime::Handle;
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, interval_at, timeout};
@@ -66,10 +67,10 @@ pub(super) async fn connect(
     echo_protocol(&asked, &mut answer);
     let messages = messages.max_frame_size(MESSAGE_BYTES).aggregate_continuations();
     let messages = messages.max_continuation_size(MESSAGE_BYTES);
-    let thread_id = thread_id(&path);
+    let (thread_id, runtime) = (thread_id(&path), served.runtime_for(&asked));
     actix_web::rt::spawn(async move {
         match thread_id {
-            Ok(thread_id) => serve(&served, thread_id, socket, messages, beats).await,
+            Ok(thread_id) => serve(&served, (runtime, thread_id), socket, messages, beats).await,
             Err(refusal) => turn_away(socket, refusal).await,
         }
     });
@@ -114,13 +115,13 @@ async fn turn_away(mut socket: Socket, refusal: Refusal) {
 /// Serves one connection to its end.
 async fn serve(
     served: &Served,
-    thread_id: Uuid,
+    (runtime, thread_id): (Handle, Uuid),
     socket: Socket,
     messages: AggregatedMessageStream,
     beats: Option<u64>,
 ) {
     let (out, told) = mpsc::channel(WAITING);
-    let session = Session::start(served.runtime.clone(), thread_id, out.clone(), served.stop.clone());
+    let session = Session::start(runtime, thread_id, out.clone(), served.stop.clone());
     let missed = Rc::new(Cell::new(0));
     let writer = Writer { socket: socket.clone(), missed: Rc::clone(&missed), last: 0 };
     tokio::select! {

@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::auth::User;
+
 /// What of a request's headers is for the run that it makes.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Said<'a> {
@@ -13,14 +15,23 @@ pub(crate) struct Said<'a> {
     pub(crate) baggage: Option<&'a str>,
 }
 
-/// The configurable values that only the server may set. There is no authentication, so nobody asks.
-pub(crate) fn caller(said: Said<'_>) -> Map<String, Value> {
+/// The configurable values that only the server may set. Without authentication nobody asks.
+pub(crate) fn caller(said: Said<'_>, user: Option<&User>) -> Map<String, Value> {
     let mut values = said.trace.map(|trace| traced(trace, said.baggage)).unwrap_or_default();
-    values.insert("langgraph_auth_user".to_owned(), Value::Null);
-    values.insert("langgraph_auth_user_id".to_owned(), json!(""));
-    values.insert("langgraph_auth_permissions".to_owned(), json!([]));
+    let User { identity, permissions, .. } = user.cloned().unwrap_or_default();
+    values.insert("langgraph_auth_user".to_owned(), user.map_or(Value::Null, user_json));
+    values.insert("langgraph_auth_user_id".to_owned(), json!(identity));
+    values.insert("langgraph_auth_permissions".to_owned(), json!(permissions));
     values.insert("langgraph_request_id".to_owned(), json!(said.request_id));
     values
+}
+
+fn user_json(user: &User) -> Value {
+    let User { identity, display_name, permissions } = user;
+    let display_name = display_name.as_ref().unwrap_or(identity);
+    json!({
+        "identity": identity, "display_name": display_name, "is_authenticated": true, "permissions": permissions,
+    })
 }
 
 /// The trace with what goes along with it; of a key that comes twice, the first counts.
@@ -69,9 +80,9 @@ mod tests {
             "langgraph_auth_user": null, "langgraph_auth_user_id": "", "langgraph_auth_permissions": [],
             "langgraph_request_id": "r",
         });
-        assert_eq!(Value::Object(caller(Said { request_id: Some("r"), ..Said::default() })), nobody);
+        assert_eq!(Value::Object(caller(Said { request_id: Some("r"), ..Said::default() }, None)), nobody);
         let alone = Said { request_id: Some("r"), baggage: Some("langsmith-project=p"), trace: None };
-        assert_eq!(Value::Object(caller(alone)), nobody, "what goes along with no trace says nothing");
+        assert_eq!(Value::Object(caller(alone, None)), nobody, "what goes along with no trace says nothing");
     }
 
     #[test]
@@ -79,7 +90,7 @@ mod tests {
         let baggage = "other=1, langsmith-metadata=%7B%22a%22%3A%20%22b%2Bc%22%7D,langsmith-tags=x%2Cy,\
                        langsmith-project=my%20project,langsmith-project=second";
         let said = Said { trace: Some("t"), baggage: Some(baggage), request_id: None };
-        let values = caller(said);
+        let values = caller(said, None);
         assert_eq!(values["langsmith-trace"], "t");
         assert_eq!(values["langsmith-metadata"], json!({"a": "b+c"}));
         assert_eq!(values["langsmith-tags"], json!(["x", "y"]));

@@ -17,6 +17,8 @@ pub(crate) struct Refusal {
 pub(crate) enum Reason {
     /// The request contradicts itself or what it is about.
     BadRequest,
+    /// It is not known who asks.
+    Unauthorized,
     /// Whoever asks may not have it.
     Forbidden,
     /// It names something that is not there.
@@ -40,6 +42,7 @@ impl Reason {
     pub(crate) fn number(self) -> u16 {
         match self {
             Self::BadRequest => 400,
+            Self::Unauthorized => 401,
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
