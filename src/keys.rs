@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context as _, bail, ensure};
 use clap::{Args, Subcommand};
+use eddyline::KeyFile;
 use eddyline::settings::Auth;
-use eddyline::transports::KeyFile;
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 

@@ -11,12 +11,12 @@ use eddyline_engine::store::Index;
 use eddyline_graphs::models::Providers;
 use eddyline_runtime::{Builder, Handle, Options, PruneStrategy, Runtime, Ttl};
 use eddyline_transports::{
-    Authenticate, Http, HttpOptions, KeyFile, Shutdown, Stdio, Transport, WebhookOptions, WebhookSender,
+    Authenticate, Http, HttpOptions, Shutdown, Stdio, Transport, WebhookOptions, WebhookSender,
 };
 use futures_util::future::{LocalBoxFuture, join, join_all};
 
 use crate::logging::{self, Sink};
-use crate::{Error, signals};
+use crate::{Error, KeyFile, signals};
 
 /// A server of your own graphs, in a program of your own.
 ///

@@ -1,6 +1,7 @@
 //! The way in: what a program may ask of a runtime, from any executor or none.
 
 mod assistants;
+mod caller;
 mod crons;
 mod feedback;
 mod threads;
@@ -57,12 +58,6 @@ pub(crate) struct Inner {
 impl Handle {
     pub(crate) fn new(inner: Inner) -> Self {
         Self(Arc::new(inner), None)
-    }
-
-    /// The same runtime, asked by somebody: what is known of them (`langgraph_auth_user` and the like) goes to the runs
-    /// that they start, beside what [`StartRun::caller`] says.
-    pub fn on_behalf_of(&self, caller: Map<String, Value>) -> Self {
-        Self(Arc::clone(&self.0), Some(Arc::new(caller)))
     }
 
     /// Makes a thread.
@@ -137,9 +132,7 @@ impl Handle {
         mut request: StartRun,
     ) -> Result<(Run, Subscription), Error> {
         self.check_run(&request)?;
-        for (name, value) in self.1.iter().flat_map(|caller| caller.iter()) {
-            request.caller.entry(name.clone()).or_insert_with(|| value.clone());
-        }
+        self.speak_for(&mut request);
         if let (Some(outbox), Some(_)) = (&self.0.environment.outbox, &request.webhook) {
             outbox.has_room()?;
         }

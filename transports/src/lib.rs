@@ -28,7 +28,7 @@ mod wire;
 
 use eddyline_runtime::Handle;
 
-pub use auth::{Authenticate, Credentials, Denied, KeyFile, KeyFileError, KeyRecord, NewKey, User};
+pub use auth::{Authenticate, Credentials, Denied, User};
 pub use error::Error;
 pub use http::{Http, HttpOptions};
 pub use lines::{Ended, LineOptions, OnEnd, converse};

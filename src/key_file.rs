@@ -10,14 +10,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 use std::time::SystemTime;
 
+use eddyline_transports::{Authenticate, Credentials, Denied, User};
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use subtle::ConstantTimeEq as _;
 use uuid::Uuid;
-
-use super::{Authenticate, Credentials, Denied, User};
 
 /// How every key begins, so that people and scanners of secrets know it for one.
 const PREFIX: &str = "edl_";

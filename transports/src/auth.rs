@@ -1,12 +1,8 @@
 //! Who asks: known before anything else of a request is looked at.
 
-mod keys;
-
 use std::fmt;
 
 use futures_util::future::BoxFuture;
-
-pub use keys::{KeyFile, KeyFileError, KeyRecord, NewKey};
 
 /// What a request says of whoever sends it.
 #[derive(Clone, Copy, Default)]
