@@ -1,14 +1,17 @@
 //! The API as a plain HTTP client sees it: status, headers, bytes.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use ureq::http::{Request, Response};
 use ureq::{Agent, Body};
 
 use crate::server::Server;
 
-/// Asks, and takes every status for an answer.
+/// Asks, and takes every status for an answer. A server that never answers fails the test.
 pub(crate) fn agent() -> Agent {
-    Agent::config_builder().http_status_as_error(false).build().new_agent()
+    let patience = Some(Duration::from_secs(60));
+    Agent::config_builder().http_status_as_error(false).timeout_global(patience).build().new_agent()
 }
 
 pub(crate) fn post(server: &Server, path: &str, body: &Value) -> Response<Body> {

@@ -310,6 +310,24 @@ async fn a_deleted_thread_takes_everything_along() {
 }
 
 #[tokio::test]
+async fn a_thread_that_goes_with_its_run_is_deleted_like_any_other() {
+    let effects = Effects::default();
+    let runtime = runtime(&effects);
+    let handle = runtime.handle();
+    for attended in [true, false] {
+        let input = Some(json!({"input": "x"}).into());
+        let request = StartRun { input, attended, ..StartRun::new("toil") };
+        let (run, mut events) = handle.start_run(request).await.unwrap();
+        at_work(&mut events).await;
+        let deletion = tokio::time::timeout(Duration::from_secs(10), handle.delete_thread(run.thread_id));
+        deletion.await.expect("who deletes is answered").unwrap();
+        ends_well(events).await;
+        assert_eq!(handle.thread(run.thread_id).await.unwrap_err().code(), "THREAD_NOT_FOUND");
+    }
+    runtime.shutdown().await;
+}
+
+#[tokio::test]
 async fn a_run_that_makes_its_thread_comes_after_the_one_that_is_being_deleted() {
     let effects = Effects::default();
     let runtime = runtime(&effects);

@@ -230,6 +230,7 @@ impl ThreadActor {
     /// Nothing is under way any more: the thread goes, and then its listeners are sent away.
     pub(super) fn delete(&mut self, ctx: &mut Context<Self>) {
         self.head = None;
+        self.going = true;
         // One that is made anew has nothing to do with the listeners of this one.
         let broker = self.broker.take();
         self.demand = Arc::default();
@@ -251,6 +252,7 @@ impl Handler<ThreadDeleted> for ThreadActor {
     type Result = ();
 
     fn handle(&mut self, ThreadDeleted { result }: ThreadDeleted, ctx: &mut Self::Context) {
+        self.going = false;
         for reply in std::mem::take(&mut self.deleting) {
             reply.send(answered(result.clone(), ()));
         }

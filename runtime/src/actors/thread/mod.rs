@@ -78,6 +78,8 @@ pub(crate) struct ThreadActor {
     closing: bool,
     /// Who waits for the thread to be deleted, once it is to be.
     deleting: Vec<Reply<()>>,
+    /// Its deletion is on its way to storage; the replies above are due when it comes back.
+    going: bool,
     /// Runs for the thread that is made anew then. No more than may wait on a thread; those beyond are refused.
     comes_after: Vec<SubmitRun>,
 }
@@ -177,6 +179,7 @@ impl ThreadActor {
             nap: None,
             closing: false,
             deleting: Vec::new(),
+            going: false,
             comes_after: Vec::new(),
         }
     }

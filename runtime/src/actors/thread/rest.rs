@@ -15,7 +15,7 @@ use crate::threads::{Thread, ThreadStatus};
 impl ThreadActor {
     /// Nothing is under way and nothing may start, or nothing waits.
     pub(super) fn rest(&mut self, ctx: &mut Context<Self>) {
-        if !self.deleting.is_empty() && self.head.is_some() {
+        if !self.deleting.is_empty() && !self.going {
             self.delete(ctx);
         }
         self.be_busy_no_more(ctx);
