@@ -10,7 +10,7 @@ use crate::server::Server;
 
 /// Asks, and takes every status for an answer. A server that never answers fails the test.
 pub(crate) fn agent() -> Agent {
-    let patience = Some(Duration::from_secs(60));
+    let patience = Some(Duration::from_mins(1));
     Agent::config_builder().http_status_as_error(false).timeout_global(patience).build().new_agent()
 }
 

@@ -8,6 +8,7 @@ mod auth;
 mod commands;
 mod crons;
 mod deep;
+mod describes;
 mod durable;
 mod golden;
 mod http;

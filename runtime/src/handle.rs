@@ -4,6 +4,7 @@ mod assistants;
 mod caller;
 mod crons;
 mod feedback;
+mod health;
 mod threads;
 
 use std::sync::Arc;

@@ -7,6 +7,7 @@ mod curl;
 mod javascript;
 mod network;
 mod python;
+mod schemathesis;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -39,6 +40,15 @@ fn environment(
     install(&folder)?;
     fs::write(&installed, pins).expect("the environment can be written to");
     Ok(folder)
+}
+
+/// The same for Python: a folder with an interpreter that has what `pins` names.
+fn python(client: &str, pins: &Path) -> Result<PathBuf, String> {
+    environment(client, pins, |folder| {
+        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
+        let pip = ["-m", "pip", "install", "--quiet", "--requirement"];
+        run(Command::new(folder.join("bin/python")).args(pip).arg(pins))
+    })
 }
 
 /// What a client was made of, or `None` where it is missing and may be.

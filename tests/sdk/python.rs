@@ -4,18 +4,13 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use super::{Script, environment, or_skip, run, scripts};
+use super::{Script, or_skip, python, scripts};
 use crate::server::Server;
 
 /// The interpreter of an environment that has what `requirements.txt` pins, or why there is none.
 static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
     let pins = scripts("python").join("requirements.txt");
-    let environment = environment("python", &pins, |folder| {
-        run(Command::new("python3").args(["-m", "venv"]).arg(folder))?;
-        let pip = ["-m", "pip", "install", "--quiet", "--requirement"];
-        run(Command::new(folder.join("bin/python")).args(pip).arg(&pins))
-    })?;
-    Ok(environment.join("bin/python"))
+    Ok(python("python", &pins)?.join("bin/python"))
 });
 
 fn script(name: &str) -> Option<Script> {

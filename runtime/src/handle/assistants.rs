@@ -18,6 +18,11 @@ use crate::messages::{ForgetAssistant, MakeAssistant, Reply, RestoreVersion, Rev
 use crate::runs::{CancelAction, CancelRuns, WhichRuns};
 
 impl Handle {
+    /// The ids of the graphs that this runtime has, in their order.
+    pub fn graph_ids(&self) -> impl Iterator<Item = &str> {
+        self.0.environment.registry.graphs().keys().map(String::as_str)
+    }
+
     /// Fails with [`Error::GraphNotFound`] when no graph goes by this id.
     pub fn check_graph(&self, graph_id: &str) -> Result<(), Error> {
         self.0.environment.registry.graph(graph_id).map(|_| ())

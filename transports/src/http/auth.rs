@@ -14,8 +14,8 @@ use eddyline_runtime::Handle;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use super::accounts::said_by;
 use super::request::Served;
-use super::request_id::said_by;
 use crate::auth::{Authenticate, Credentials, Denied, User};
 use crate::wire::{Reason, Refusal, caller};
 

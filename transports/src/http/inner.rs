@@ -6,6 +6,7 @@ use actix_web::body::{BoxBody, to_bytes};
 use actix_web::dev::{AppConfig, Service, ServiceFactory as _, ServiceResponse};
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::http::{Method, Uri};
+use actix_web::middleware::from_fn;
 use actix_web::{App, web};
 use bytes::Bytes;
 use eddyline_runtime::Handle;
@@ -13,6 +14,8 @@ use futures_util::future::LocalBoxFuture;
 use tokio::sync::OnceCell;
 
 use super::HttpOptions;
+use super::accounts::accounted;
+use super::metrics::Metrics;
 use super::request::Served;
 use super::routes;
 use crate::Shutdown;
@@ -38,6 +41,8 @@ impl Inner {
             max_body_bytes: usize::MAX,
             grace: stop_grace,
             origins: cors_origins,
+            is_guarded: false,
+            metrics: Metrics::new(),
         };
         Self { served: web::Data::new(served), routes: OnceCell::new() }
     }
@@ -73,7 +78,8 @@ impl Inner {
 }
 
 async fn routes_of(served: web::Data<Served>) -> Result<Routes, Problem> {
-    let app = App::new().app_data(served).configure(routes::configure).into_factory();
+    let app =
+        App::new().app_data(served).configure(routes::configure).wrap(from_fn(accounted)).into_factory();
     let service = app.new_service(AppConfig::default()).await.map_err(|()| Problem::failed("no routes"))?;
     Ok(Box::new(move |request| {
         let answer = service.call(request);

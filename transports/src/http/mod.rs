@@ -3,6 +3,7 @@
 //! Owns sockets, routes, headers and status codes. Does not know what the JSON says: that is
 //! [`wire`](crate::wire)'s.
 
+mod accounts;
 mod answer;
 mod assistants;
 mod auth;
@@ -14,9 +15,10 @@ mod event_stream_tests;
 mod inner;
 mod leaving;
 mod meta;
+mod metrics;
+mod operation;
 mod protocol;
 mod request;
-mod request_id;
 mod routes;
 mod run;
 mod runs;
@@ -45,7 +47,9 @@ use actix_web::{App, HttpServer, web};
 use eddyline_runtime::Handle;
 use socket2::{Domain, Protocol, Socket, Type};
 
+use self::accounts::accounted;
 pub(crate) use self::inner::Inner;
+use self::metrics::Metrics;
 use self::request::Served;
 use crate::{Authenticate, Error, Shutdown, Transport};
 
@@ -130,13 +134,16 @@ impl Transport for Http {
             max_body_bytes: options.max_body_bytes,
             grace: options.stop_grace,
             origins: options.cors_origins.clone(),
+            is_guarded: options.authenticate.is_some(),
+            metrics: Metrics::new(),
         });
         let app = move || {
             let cors = cors::policy(&options.cors_origins);
             let authenticate = options.authenticate.clone();
             let known = from_fn(move |request, next| auth::known(authenticate.clone(), request, next));
+            let app = App::new().app_data(served.clone()).configure(routes::configure);
             // Pages ask first whether they may, and have no key for that.
-            App::new().app_data(served.clone()).configure(routes::configure).wrap(known).wrap(cors)
+            app.wrap(known).wrap(from_fn(accounted)).wrap(cors)
         };
         let server = HttpServer::new(app)
             .workers(workers)

@@ -8,6 +8,7 @@ use eddyline_runtime::Handle;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use super::metrics::Metrics;
 use crate::Shutdown;
 use crate::wire::{self, Query, Reason, Refusal, id};
 
@@ -20,6 +21,9 @@ pub(super) struct Served {
     pub(super) grace: Duration,
     /// The web origins whose pages may connect; empty for every origin.
     pub(super) origins: Vec<String>,
+    /// Whether those who ask must say who they are.
+    pub(super) is_guarded: bool,
+    pub(super) metrics: Metrics,
 }
 
 impl Served {

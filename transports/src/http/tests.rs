@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
+use actix_web::middleware::from_fn;
 use actix_web::test::{TestRequest, call_service, init_service, read_body};
 use actix_web::{App, web};
 use eddyline_runtime::Runtime;
 
+use super::accounts::accounted;
+use super::metrics::Metrics;
+use super::operation::{Path, get};
 use super::request::Served;
 use super::{cors, routes};
 use crate::Shutdown;
@@ -32,6 +36,8 @@ async fn ask(request: TestRequest) -> Answer {
         max_body_bytes: 64,
         grace: Duration::ZERO,
         origins: Vec::new(),
+        is_guarded: false,
+        metrics: Metrics::new(),
     };
     let broken = || async {
         assert!(std::hint::black_box(false), "this handler always panics");
@@ -39,8 +45,9 @@ async fn ask(request: TestRequest) -> Answer {
     };
     let app = App::new()
         .app_data(web::Data::new(served))
-        .service(routes::resource("/broken", [web::get().to(broken)]))
+        .service(Path::new("/broken", [get(broken, "Breaks")]).service())
         .configure(routes::configure)
+        .wrap(from_fn(accounted))
         .wrap(cors::policy(&[]));
     let answer = call_service(&init_service(app).await, request.to_request()).await;
     let (status, headers) = (answer.status(), answer.headers().clone());
@@ -117,7 +124,11 @@ async fn a_request_for_work_has_an_id() {
     assert_eq!((answer.status.as_u16(), answer.header("x-request-id")), (404, "mine"));
     let fresh = ask(TestRequest::get().uri(path)).await;
     assert!(fresh.header("x-request-id").parse::<uuid::Uuid>().is_ok(), "a fresh one");
-    assert_eq!(ask(TestRequest::get().uri("/ok")).await.header("x-request-id"), "");
+    let ok = || TestRequest::get().uri("/ok");
+    for odd in ["", "a b", &"a".repeat(200)] {
+        let answer = ask(ok().insert_header(("x-request-id", odd))).await;
+        assert!(answer.header("x-request-id").parse::<uuid::Uuid>().is_ok(), "{odd:?} is no id");
+    }
 }
 
 #[actix_web::test]

@@ -11,6 +11,7 @@ use eddyline_runtime::storage::{Error as StorageError, MemoryStorage, Read, Read
 use eddyline_runtime::{CreateThread, Handle, Options, Runtime, StartRun};
 use serde_json::{Value, json};
 
+use super::metrics::Metrics;
 use super::request::Served;
 use super::routes;
 use crate::Shutdown;
@@ -69,6 +70,8 @@ async fn ask(runtime: &Handle, request: TestRequest) -> (u16, Option<String>, Va
         max_body_bytes: 1 << 16,
         grace: Duration::ZERO,
         origins: Vec::new(),
+        is_guarded: false,
+        metrics: Metrics::new(),
     };
     let app = App::new().app_data(web::Data::new(served)).configure(routes::configure);
     let answer = call_service(&init_service(app).await, request.to_request()).await;

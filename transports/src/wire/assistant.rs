@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use eddyline_runtime::{Assistant, AssistantVersion, check_filter, contains_all};
+use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value};
@@ -67,20 +68,23 @@ impl Serialize for VersionJson<'_> {
 }
 
 /// The body of `POST /assistants/search`, and of `/assistants/count`, which reads its first three keys.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct AssistantSearch {
     metadata: Option<Map<String, Value>>,
     graph_id: Option<String>,
     name: Option<String>,
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<i64>,
+    #[schemars(range(min = 0))]
     offset: Option<i64>,
     sort_by: Option<SortBy>,
     sort_order: Option<SortOrder>,
     select: Option<Vec<String>>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 enum SortBy {
     AssistantId,
     GraphId,

@@ -1,6 +1,7 @@
 //! What clients say when they make and change assistants.
 
 use eddyline_runtime::{CreateAssistant, IfExists, ListVersions, UpdateAssistant};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -12,9 +13,10 @@ use super::thread::Existing;
 use super::{Refusal, id};
 
 /// The body of `POST /assistants`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct AssistantBody {
     graph_id: String,
+    #[schemars(extend("format" = "uuid"))]
     assistant_id: Option<String>,
     config: Option<Config>,
     context: Option<Map<String, Value>>,
@@ -43,7 +45,7 @@ impl AssistantBody {
 }
 
 /// The body of `PATCH /assistants/{assistant_id}`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct AssistantPatch {
     graph_id: Option<String>,
     config: Option<Config>,
@@ -73,10 +75,12 @@ impl AssistantPatch {
 }
 
 /// The body of `POST /assistants/{assistant_id}/versions`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct VersionsBody {
     metadata: Option<Map<String, Value>>,
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<i64>,
+    #[schemars(range(min = 0))]
     offset: Option<i64>,
 }
 
@@ -89,7 +93,7 @@ impl VersionsBody {
 }
 
 /// The body of `POST /assistants/{assistant_id}/latest`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct LatestBody {
     pub(crate) version: u64,
 }

@@ -1,6 +1,7 @@
 //! What a client says when it wants a run stopped.
 
 use eddyline_runtime::{CancelAction, CancelRun, CancelRuns, Run, WhichRuns};
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::{Query, Refusal, id};
@@ -50,15 +51,17 @@ impl Cancel {
 }
 
 /// The body of `POST /runs/cancel`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct CancelBody {
     status: Option<Standing>,
+    #[schemars(extend("format" = "uuid"))]
     thread_id: Option<String>,
     run_ids: Option<Vec<String>>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 enum Standing {
     Pending,
     Running,

@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 
 use eddyline_runtime::CheckpointAddress;
-use serde::{Deserialize, Deserializer};
+use schemars::JsonSchema;
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::Refusal;
@@ -15,9 +16,10 @@ pub(crate) fn checkpoint_id(text: &str) -> Result<Uuid, Refusal> {
 }
 
 /// `{checkpoint_id?, checkpoint_ns?, checkpoint_map?}`. A thread in it is not looked at: the path names one.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
 #[allow(clippy::struct_field_names, reason = "the names are those of the API")]
 pub(super) struct CheckpointConfig {
+    #[schemars(extend("format" = "uuid"))]
     checkpoint_id: Option<String>,
     checkpoint_ns: Option<String>,
     checkpoint_map: Option<BTreeMap<String, String>>,
@@ -41,7 +43,8 @@ impl CheckpointConfig {
 
 /// A checkpoint to look back from: its id, a checkpoint, or a configuration that has the one in
 /// `configurable`. Clients send all three.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(from = "Form")]
 pub(super) struct Before(CheckpointConfig);
 
 impl Before {
@@ -50,19 +53,21 @@ impl Before {
     }
 }
 
-impl<'de> Deserialize<'de> for Before {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        #[derive(Deserialize)]
-        #[serde(untagged, expecting = "must be a checkpoint, its id, or a config")]
-        enum Form {
-            Id(String),
-            Config { configurable: CheckpointConfig },
-            Checkpoint(CheckpointConfig),
-        }
-        Ok(Self(match Form::deserialize(deserializer)? {
+/// How clients say it.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged, expecting = "must be a checkpoint, its id, or a config")]
+enum Form {
+    Id(String),
+    Config { configurable: CheckpointConfig },
+    Checkpoint(CheckpointConfig),
+}
+
+impl From<Form> for Before {
+    fn from(form: Form) -> Self {
+        Self(match form {
             Form::Id(id) => CheckpointConfig { checkpoint_id: Some(id), ..CheckpointConfig::default() },
             Form::Config { configurable: checkpoint } | Form::Checkpoint(checkpoint) => checkpoint,
-        }))
+        })
     }
 }
 

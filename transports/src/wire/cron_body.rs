@@ -2,8 +2,10 @@
 
 use eddyline_engine::ids::Timestamp;
 use eddyline_runtime::{CreateCron, CronTerms, Error, OnCompletion, StartRun};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::Deserialize;
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use uuid::Uuid;
 
 use super::body::{read, strip_payload};
@@ -23,7 +25,8 @@ pub(crate) struct CronBody(Map<String, Value>);
 pub(crate) struct CronPatch(Map<String, Value>);
 
 /// What the body of a cron has beside that of a run.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[schemars(rename = "CronTerms")]
 struct Said {
     schedule: Option<String>,
     timezone: Option<String>,
@@ -31,6 +34,28 @@ struct Said {
     enabled: Option<bool>,
     on_run_completed: Option<Completion>,
     metadata: Option<Map<String, Value>>,
+}
+
+impl JsonSchema for CronBody {
+    fn schema_name() -> Cow<'static, str> {
+        "CronBody".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let (run, said) = (generator.subschema_for::<RunBody>(), generator.subschema_for::<Said>());
+        json_schema!({"allOf": [run, said], "required": ["schedule"]})
+    }
+}
+
+impl JsonSchema for CronPatch {
+    fn schema_name() -> Cow<'static, str> {
+        "CronPatch".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let said = generator.subschema_for::<Said>();
+        json_schema!({"allOf": [said], "description": "What is to be said anew, of the cron and of its runs."})
+    }
 }
 
 impl CronBody {

@@ -1,6 +1,7 @@
 //! How clients look for crons.
 
 use eddyline_runtime::{CronFilter, SearchCrons, SortCrons};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -9,11 +10,13 @@ use super::search::{Page, SortOrder};
 use super::{Refusal, Select, id};
 
 /// The body of `POST /runs/crons/search`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct CronSearch {
     #[serde(flatten)]
     which: CronCount,
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<i64>,
+    #[schemars(range(min = 0))]
     offset: Option<i64>,
     sort_by: Option<SortBy>,
     sort_order: Option<SortOrder>,
@@ -21,16 +24,19 @@ pub(crate) struct CronSearch {
 }
 
 /// The body of `POST /runs/crons/count`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct CronCount {
+    #[schemars(extend("format" = "uuid"))]
     assistant_id: Option<String>,
+    #[schemars(extend("format" = "uuid"))]
     thread_id: Option<String>,
     enabled: Option<bool>,
     metadata: Option<Map<String, Value>>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 enum SortBy {
     CronId,
     AssistantId,

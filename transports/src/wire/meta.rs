@@ -2,9 +2,10 @@
 
 use serde_json::{Value, json};
 
-/// The server is up.
-pub(crate) fn ok() -> Value {
-    json!({"ok": true, "services": {}})
+/// The server is up; if it was looked at, whether storage answers.
+pub(crate) fn ok(storage: Option<bool>) -> Value {
+    let Some(answers) = storage else { return json!({"ok": true, "services": {}}) };
+    json!({"ok": answers, "services": {"storage": if answers { "healthy" } else { "unhealthy" }}})
 }
 
 /// Which server this is, and what of the API it has: every flag that clients know, as it is here.

@@ -19,6 +19,7 @@ mod failed_delivery;
 mod frame;
 mod json;
 mod meta;
+pub(crate) mod openapi;
 mod place;
 pub(crate) mod protocol;
 mod query;

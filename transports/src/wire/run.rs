@@ -2,6 +2,7 @@
 
 use eddyline_engine::config::Durability;
 use eddyline_runtime::{IfNotExists, OnCompletion, StartRun};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -12,7 +13,7 @@ use super::checkpoint::{CheckpointConfig, checkpoint_id};
 use super::run_fields::{Config, Modes, Multitask, Pauses, delay};
 
 /// The body of `POST /runs/stream` and of its siblings.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct RunBody {
     assistant_id: String,
     input: Option<Value>,
@@ -21,6 +22,7 @@ pub(crate) struct RunBody {
     config: Option<Config>,
     context: Option<Map<String, Value>>,
     checkpoint: Option<Map<String, Value>>,
+    #[schemars(extend("format" = "uuid"))]
     checkpoint_id: Option<String>,
     stream_mode: Option<Modes>,
     stream_subgraphs: Option<bool>,
@@ -39,22 +41,25 @@ pub(crate) struct RunBody {
     strict_resume: Option<bool>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 enum OnDisconnect {
     Cancel,
     Continue,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 pub(super) enum Completion {
     Delete,
     Keep,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 enum Missing {
     Create,
     Reject,

@@ -1,11 +1,13 @@
 //! The kinds of value that fields of a run's body take.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use eddyline_engine::config::Breakpoints;
 use eddyline_runtime::{MultitaskStrategy, StreamMode};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, de};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::Refusal;
 use super::body::named;
@@ -44,6 +46,17 @@ impl<'de> Deserialize<'de> for Modes {
     }
 }
 
+impl JsonSchema for Modes {
+    fn schema_name() -> Cow<'static, str> {
+        "StreamModes".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        let mode = json!({"type": "string", "enum": StreamMode::ALL.map(StreamMode::as_str)});
+        json_schema!({"anyOf": [mode, {"type": "array", "items": mode}]})
+    }
+}
+
 /// The `multitask_strategy` of a run.
 #[derive(Debug)]
 pub(super) struct Multitask(pub(super) MultitaskStrategy);
@@ -55,6 +68,16 @@ impl<'de> Deserialize<'de> for Multitask {
         let known = || MultitaskStrategy::ALL.map(MultitaskStrategy::as_str).join(", ");
         let unknown = || de::Error::custom(format!("unknown strategy `{name}`; there are {}", known()));
         found.map(Self).ok_or_else(unknown)
+    }
+}
+
+impl JsonSchema for Multitask {
+    fn schema_name() -> Cow<'static, str> {
+        "MultitaskStrategy".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"type": "string", "enum": MultitaskStrategy::ALL.map(MultitaskStrategy::as_str)})
     }
 }
 
@@ -78,12 +101,22 @@ impl<'de> Deserialize<'de> for Pauses {
     }
 }
 
+impl JsonSchema for Pauses {
+    fn schema_name() -> Cow<'static, str> {
+        "Pauses".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({"anyOf": [{"const": "*"}, {"type": "array", "items": {"type": "string"}}]})
+    }
+}
+
 /// The `config` of a run: an object of which some keys have a type.
 #[derive(Debug, Default)]
 pub(super) struct Config(pub(super) Map<String, Value>);
 
 /// The keys of a configuration that have a type; null is absent in each.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[allow(dead_code, reason = "read for its errors; the values go on as they came")]
 struct Typed {
     tags: Option<Vec<String>>,
@@ -91,6 +124,16 @@ struct Typed {
     max_concurrency: Option<u64>,
     configurable: Option<Map<String, Value>>,
     metadata: Option<Map<String, Value>>,
+}
+
+impl JsonSchema for Config {
+    fn schema_name() -> Cow<'static, str> {
+        "Config".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        Typed::json_schema(generator)
+    }
 }
 
 impl<'de> Deserialize<'de> for Config {

@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 
+use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::Refusal;
@@ -51,8 +52,9 @@ impl<T> PageOf<T> {
 }
 
 /// In which direction what was found is sorted.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
+#[schemars(inline)]
 pub(super) enum SortOrder {
     Asc,
     #[default]

@@ -1,6 +1,7 @@
 //! What clients ask about the state of a thread, and how they change it.
 
 use eddyline_runtime::{CheckpointAddress, ReadHistory, ReadState, ThreadState, UpdateState};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -10,7 +11,7 @@ use super::thread_state::ThreadStateJson;
 use super::{Query, Refusal};
 
 /// The body of `POST /threads/{thread_id}/state/checkpoint`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct StateAtBody {
     checkpoint: CheckpointConfig,
     subgraphs: Option<bool>,
@@ -95,11 +96,12 @@ impl SelectState {
 }
 
 /// The body of `POST /threads/{thread_id}/state`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct UpdateBody {
     values: Option<Value>,
     as_node: Option<String>,
     checkpoint: Option<CheckpointConfig>,
+    #[schemars(extend("format" = "uuid"))]
     checkpoint_id: Option<String>,
 }
 
@@ -118,8 +120,9 @@ impl UpdateBody {
 }
 
 /// The body of `POST /threads/{thread_id}/history`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct HistoryBody {
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<i64>,
     before: Option<Before>,
     metadata: Option<Map<String, Value>>,

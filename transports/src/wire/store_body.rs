@@ -5,13 +5,14 @@ use std::time::Duration;
 use eddyline_engine::store::{
     Filter, GetItem, Indexing, ListNamespaces, Place, PutItem, SearchItems, Ttl, check_labels,
 };
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{Query, Refusal};
 
 /// The body of `PUT /store/items`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct PutItemBody {
     namespace: Vec<String>,
     key: String,
@@ -22,7 +23,7 @@ pub(crate) struct PutItemBody {
 }
 
 /// By what an item is found: `false` for nothing, or paths.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "must be `false` or a list of paths")]
 enum Indexed {
     All(bool),
@@ -63,7 +64,7 @@ pub(crate) fn get_item(query: &Query) -> Result<Option<GetItem>, Refusal> {
 }
 
 /// The body of `DELETE /store/items`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct DeleteItemBody {
     namespace: Option<Vec<String>>,
     key: String,
@@ -86,7 +87,7 @@ fn labels(labels: &[String]) -> Result<(), Refusal> {
 }
 
 /// The body of `POST /store/items/search`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct SearchItemsBody {
     namespace_prefix: Option<Vec<String>>,
     filter: Option<Map<String, Value>>,
@@ -115,7 +116,7 @@ impl SearchItemsBody {
 }
 
 /// The body of `POST /store/namespaces`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct NamespacesBody {
     prefix: Option<Vec<String>>,
     suffix: Option<Vec<String>>,

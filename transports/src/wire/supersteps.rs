@@ -2,25 +2,26 @@
 
 use eddyline_engine::Shared;
 use eddyline_engine::update::StateUpdate;
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::Refusal;
 
 /// One of the `supersteps` of `POST /threads`: becomes a checkpoint.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(super) struct Superstep {
     updates: Vec<Update>,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct Update {
     values: Option<Value>,
     command: Option<Command>,
     as_node: String,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 struct Command {
     update: Option<Value>,
     goto: Option<Value>,

@@ -4,6 +4,7 @@ use eddyline_engine::Interrupt;
 use eddyline_engine::fact::Failure;
 use eddyline_engine::update::StateUpdate;
 use eddyline_runtime::{CreateThread, IfExists, Interrupts, Thread, UpdateThread};
+use schemars::JsonSchema;
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Serialize, Serializer};
 use serde_json::{Map, Value, json};
@@ -15,8 +16,9 @@ use super::thread_ttl::TtlBody;
 use super::{Refusal, id};
 
 /// The body of `POST /threads`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ThreadBody {
+    #[schemars(extend("format" = "uuid"))]
     thread_id: Option<String>,
     metadata: Option<Map<String, Value>>,
     if_exists: Option<Existing>,
@@ -25,8 +27,9 @@ pub(crate) struct ThreadBody {
 }
 
 /// The `if_exists` of a body.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 pub(super) enum Existing {
     Raise,
     DoNothing,
@@ -58,7 +61,7 @@ impl ThreadBody {
 }
 
 /// The body of `PATCH /threads/{thread_id}`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct PatchBody {
     metadata: Option<Map<String, Value>>,
     ttl: Option<TtlBody>,

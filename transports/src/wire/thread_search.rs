@@ -1,6 +1,7 @@
 //! How clients look for threads, and what of each they want to see.
 
 use eddyline_runtime::{SearchThreads, SortThreads, Thread, ThreadFilter, ThreadPage, ThreadStatus};
+use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -9,14 +10,16 @@ use super::search::{Page, PageOf, SortOrder};
 use super::{Reason, Refusal, Select, ThreadJson, id};
 
 /// The body of `POST /threads/search`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ThreadSearch {
     // As in a count, and not flattened from one: that would lose the places of what is wrong.
     ids: Option<Vec<String>>,
     metadata: Option<Map<String, Value>>,
     values: Option<Map<String, Value>>,
     status: Option<String>,
+    #[schemars(range(min = 1, max = 1000))]
     limit: Option<i64>,
+    #[schemars(range(min = 0))]
     offset: Option<i64>,
     sort_by: Option<SortBy>,
     sort_order: Option<SortOrder>,
@@ -25,7 +28,7 @@ pub(crate) struct ThreadSearch {
 }
 
 /// The body of `POST /threads/count`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct ThreadCount {
     ids: Option<Vec<String>>,
     metadata: Option<Map<String, Value>>,
@@ -33,8 +36,9 @@ pub(crate) struct ThreadCount {
     status: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, Deserialize)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
+#[schemars(inline)]
 enum SortBy {
     ThreadId,
     Status,

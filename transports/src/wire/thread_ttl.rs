@@ -2,13 +2,14 @@
 
 use eddyline_engine::ids::Timestamp;
 use eddyline_runtime::{PruneStrategy, PruneThreads, Thread, ThreadTtl, Ttl};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{Query, Refusal, ThreadJson, id};
 
 /// The `ttl` of a thread's body: minutes, or what becomes of the thread after so many.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 #[serde(untagged, expecting = "must be a number of minutes or an object with `ttl` and `strategy`")]
 pub(super) enum TtlBody {
     Minutes(f64),
@@ -37,7 +38,7 @@ fn strategy(field: &str, name: Option<String>) -> Result<PruneStrategy, Refusal>
 }
 
 /// The body of `POST /threads/prune`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, JsonSchema)]
 pub(crate) struct PruneBody {
     thread_ids: Vec<String>,
     strategy: Option<String>,
