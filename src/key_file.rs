@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 use std::time::SystemTime;
 
-use eddyline_transports::{Authenticate, Credentials, Denied, User};
+use eddyline_transports::{Authenticate, Credentials, Denied, Owners, User};
 use futures_util::future::{BoxFuture, FutureExt as _, ready};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -21,6 +21,35 @@ use uuid::Uuid;
 /// How every key begins, so that people and scanners of secrets know it for one.
 const PREFIX: &str = "edl_";
 
+/// What a key opens.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum Role {
+    /// What was made in its name.
+    #[default]
+    User,
+    /// Everything.
+    Admin,
+}
+
+impl Role {
+    /// The word for it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::User => "user",
+            Self::Admin => "admin",
+        }
+    }
+
+    fn permissions(self) -> Vec<String> {
+        match self {
+            Self::User => Vec::new(),
+            Self::Admin => vec![Owners::ADMIN.to_owned()],
+        }
+    }
+}
+
 /// What is known of a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct KeyRecord {
@@ -28,6 +57,9 @@ pub struct KeyRecord {
     pub id: Uuid,
     /// Whose it is; also the identity of whoever uses it.
     pub name: String,
+    /// What it opens. Keys that do not say it open what was made in their name.
+    #[serde(default)]
+    pub role: Role,
     /// The SHA-256 of the key, in hexadecimal digits.
     sha256: String,
     /// When it was made.
@@ -102,7 +134,7 @@ pub struct KeyFile {
 #[derive(Debug, Default)]
 struct Read {
     version: Option<(SystemTime, u64)>,
-    keys: Vec<([u8; 32], String)>,
+    keys: Vec<([u8; 32], User)>,
 }
 
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -122,7 +154,7 @@ impl KeyFile {
     }
 
     /// Makes a key for `name`. Running servers know it from their next request on.
-    pub fn make(&self, name: &str) -> Result<NewKey, KeyFileError> {
+    pub fn make(&self, name: &str, role: Role) -> Result<NewKey, KeyFileError> {
         let mut bits = [0; 32];
         getrandom::fill(&mut bits).map_err(|_| KeyFileError::Random)?;
         let key = format!("{PREFIX}{}", hex(&bits));
@@ -131,6 +163,7 @@ impl KeyFile {
         let record = KeyRecord {
             id: uuid::Builder::from_random_bytes(id).into_uuid(),
             name: name.to_owned(),
+            role,
             sha256: hex(&digest(&key)),
             created_at: Timestamp::now(),
             ended_at: None,
@@ -186,15 +219,15 @@ impl KeyFile {
     }
 
     /// Whose key it is.
-    fn owner(&self, key: &str) -> Option<String> {
+    fn owner(&self, key: &str) -> Option<User> {
         // A look at the file's date for each request: keys end at once.
         let version =
             fs::metadata(&self.path).ok().and_then(|file| Some((file.modified().ok()?, file.len())));
         let digest = digest(key);
         let known = |read: &Read| {
             // Each is compared in full, so that time tells nothing.
-            let look = |found, (of_key, name): &([u8; 32], String)| {
-                if bool::from(of_key.ct_eq(&digest)) { Some(name.clone()) } else { found }
+            let look = |found, (of_key, user): &([u8; 32], User)| {
+                if bool::from(of_key.ct_eq(&digest)) { Some(user.clone()) } else { found }
             };
             read.keys.iter().fold(None, look)
         };
@@ -207,7 +240,7 @@ impl KeyFile {
         match self.content() {
             Ok(content) => {
                 let opens = content.keys.into_iter().filter(|key| key.ended_at.is_none());
-                let keys = opens.filter_map(|key| Some((bytes(&key.sha256)?, key.name))).collect();
+                let keys = opens.filter_map(|key| Some((bytes(&key.sha256)?, user(key)))).collect();
                 *read = Read { version, keys };
             }
             Err(error) => {
@@ -225,9 +258,12 @@ impl Authenticate for KeyFile {
             None => Err("this server wants an API key, in the header `x-api-key`"),
             Some(key) => self.owner(key).ok_or("this API key does not open this server"),
         };
-        let user = |identity| User { identity, ..User::default() };
-        ready(known.map(user).map_err(|text| Denied::Unknown(text.to_owned()))).boxed()
+        ready(known.map_err(|text| Denied::Unknown(text.to_owned()))).boxed()
     }
+}
+
+fn user(key: KeyRecord) -> User {
+    User { identity: key.name, permissions: key.role.permissions(), ..User::default() }
 }
 
 fn beside(path: &Path, ending: &str) -> PathBuf {
@@ -277,9 +313,13 @@ mod tests {
         }
     }
 
-    fn who(keys: &KeyFile, key: &str) -> Option<String> {
+    fn user_of(keys: &KeyFile, key: &str) -> Option<User> {
         let said = Credentials { api_key: Some(key), ..Credentials::default() };
-        keys.authenticate(said).now_or_never().unwrap().ok().map(|user| user.identity)
+        keys.authenticate(said).now_or_never().unwrap().ok()
+    }
+
+    fn who(keys: &KeyFile, key: &str) -> Option<String> {
+        user_of(keys, key).map(|user| user.identity)
     }
 
     #[test]
@@ -288,12 +328,14 @@ mod tests {
         let path = folder.0.join("keys.json");
         let (server, command) = (KeyFile::new(&path), KeyFile::new(&path));
         assert_eq!(who(&server, "edl_"), None);
-        let first = command.make("ci").unwrap();
-        let second = command.make("kim").unwrap();
+        let first = command.make("ci", Role::User).unwrap();
+        let second = command.make("kim", Role::Admin).unwrap();
         let key = first.key.expose_secret();
         assert_eq!(key.len(), PREFIX.len() + 64);
         assert_eq!(who(&server, key).as_deref(), Some("ci"));
         assert_eq!(who(&server, second.key.expose_secret()).as_deref(), Some("kim"));
+        assert_eq!(user_of(&server, key).unwrap().permissions, [""; 0]);
+        assert_eq!(user_of(&server, second.key.expose_secret()).unwrap().permissions, [Owners::ADMIN]);
         assert_eq!(who(&server, &key[..key.len() - 1]), None);
         assert_eq!(who(&server, ""), None);
         let text = fs::read_to_string(&path).unwrap();

@@ -4,9 +4,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, bail, ensure};
-use clap::{Args, Subcommand};
-use eddyline::KeyFile;
+use clap::{Args, Subcommand, ValueEnum};
 use eddyline::settings::Auth;
+use eddyline::{KeyFile, Role};
 use secrecy::ExposeSecret as _;
 use uuid::Uuid;
 
@@ -29,14 +29,33 @@ enum Order {
     New {
         /// Whose it is
         name: String,
+        /// What it opens: what was made in its name, or everything
+        #[arg(long, value_enum, default_value_t)]
+        role: RoleArg,
     },
-    /// List all keys that were made: id, when it was made, when it was ended, whose it is
+    /// List all keys that were made: id, when it was made, when it was ended, what it opens, whose it is
     List,
     /// End a key: servers refuse it from now on
     End {
         /// Its id
         id: Uuid,
     },
+}
+
+#[derive(Clone, Copy, Default, ValueEnum)]
+enum RoleArg {
+    #[default]
+    User,
+    Admin,
+}
+
+impl From<RoleArg> for Role {
+    fn from(role: RoleArg) -> Self {
+        match role {
+            RoleArg::User => Self::User,
+            RoleArg::Admin => Self::Admin,
+        }
+    }
 }
 
 impl Keys {
@@ -49,16 +68,17 @@ impl Keys {
         let keys = KeyFile::new(file);
         let mut out = std::io::stdout().lock();
         match self.order {
-            Order::New { name } => {
+            Order::New { name, role } => {
                 ensure!(!name.trim().is_empty(), "a key needs the name of whose it is");
-                let made = keys.make(&name)?;
+                let made = keys.make(&name, role.into())?;
                 writeln!(out, "{}", made.key.expose_secret())?;
                 eprintln!("key {} of {name}; keep it: it is shown only now", made.record.id);
             }
             Order::List => {
                 for key in keys.list()? {
                     let ended = key.ended_at.map_or("-".to_owned(), |at| at.to_string());
-                    writeln!(out, "{}\t{}\t{ended}\t{}", key.id, key.created_at, key.name)?;
+                    let role = key.role.as_str();
+                    writeln!(out, "{}\t{}\t{ended}\t{role}\t{}", key.id, key.created_at, key.name)?;
                 }
             }
             Order::End { id } => {

@@ -63,7 +63,7 @@ pub use eddyline_transports as transports;
 pub use eddyline_transports::{Shutdown, Transport};
 
 pub use error::Error;
-pub use key_file::{KeyFile, KeyFileError, KeyRecord, NewKey};
+pub use key_file::{KeyFile, KeyFileError, KeyRecord, NewKey, Role};
 pub use server::Server;
 
 /// What a program that writes graphs and runs them imports: one line.

@@ -11,7 +11,7 @@ use eddyline_engine::store::Index;
 use eddyline_graphs::models::Providers;
 use eddyline_runtime::{Builder, Handle, Options, PruneStrategy, Runtime, Ttl};
 use eddyline_transports::{
-    Authenticate, Http, HttpOptions, Shutdown, Stdio, Transport, WebhookOptions, WebhookSender,
+    Authenticate, Authorize, Http, HttpOptions, Shutdown, Stdio, Transport, WebhookOptions, WebhookSender,
 };
 use futures_util::future::{LocalBoxFuture, join, join_all};
 
@@ -34,6 +34,7 @@ pub struct Server {
     runtime: Builder,
     stand_in: bool,
     authenticate: Option<Arc<dyn Authenticate>>,
+    authorize: Option<Arc<dyn Authorize>>,
     transports: Vec<Serve>,
 }
 
@@ -49,6 +50,7 @@ impl Server {
             runtime: Runtime::builder(),
             stand_in: false,
             authenticate: None,
+            authorize: None,
             transports: Vec::new(),
         }
     }
@@ -79,6 +81,13 @@ impl Server {
         self
     }
 
+    /// Lets those over HTTP who are known do what `authorize` says; without it, [`Owners`](eddyline_transports::Owners)
+    /// decides. Where nobody has to say who they are, everybody may do everything.
+    pub fn authorize(mut self, authorize: impl Authorize) -> Self {
+        self.authorize = Some(Arc::new(authorize));
+        self
+    }
+
     /// Lets items of the long-term store be found by what they are about; without it, queries are refused.
     pub fn index(mut self, index: Index) -> Self {
         self.runtime = self.runtime.index(index);
@@ -98,7 +107,7 @@ impl Server {
     /// Blocks the OS thread, which must not be one of an async runtime.
     pub fn run(self) -> Result<(), Error> {
         logging::start(&self.settings.log, Sink::Waits)?;
-        let http = Http::bind(http_options(&self.settings, self.authenticate))?;
+        let http = Http::bind(http_options(&self.settings, self.authenticate, self.authorize))?;
         let address = http.address();
         let mut transports = self.transports;
         transports.push(boxed(http));
@@ -184,7 +193,11 @@ fn thread_ttl(threads: &Threads) -> Option<Ttl> {
     threads.ttl_minutes.map(|minutes| Ttl { strategy, minutes: minutes.get().into() })
 }
 
-fn http_options(settings: &Settings, authenticate: Option<Arc<dyn Authenticate>>) -> HttpOptions {
+fn http_options(
+    settings: &Settings,
+    authenticate: Option<Arc<dyn Authenticate>>,
+    authorize: Option<Arc<dyn Authorize>>,
+) -> HttpOptions {
     let keys = || match &settings.auth {
         Auth::None => None,
         Auth::Keys(file) => Some(Arc::new(KeyFile::new(file)) as Arc<dyn Authenticate>),
@@ -197,6 +210,7 @@ fn http_options(settings: &Settings, authenticate: Option<Arc<dyn Authenticate>>
         max_body_bytes: http.max_body_bytes,
         cors_origins: http.cors_origins.clone(),
         authenticate: authenticate.or_else(keys),
+        authorize: authorize.unwrap_or(defaults.authorize),
         // The runtime is given so long, and its streams end with it.
         stop_grace: settings.runs.shutdown_grace + SLACK,
     }

@@ -48,6 +48,31 @@ pub fn contains_all(document: &Map<String, Value>, filter: &Map<String, Value>) 
     filter.iter().all(|(key, wanted)| document.get(key).is_some_and(|value| contains(value, wanted)))
 }
 
+/// The filter that asks for everything that two of them ask for; `None` when no document could have it.
+pub(crate) fn both(one: Map<String, Value>, other: &Map<String, Value>) -> Option<Map<String, Value>> {
+    let mut both = one;
+    for (key, wanted) in other {
+        let joined = match both.remove(key) {
+            None => wanted.clone(),
+            Some(own) => joined(own, wanted)?,
+        };
+        both.insert(key.clone(), joined);
+    }
+    Some(both)
+}
+
+fn joined(one: Value, other: &Value) -> Option<Value> {
+    match (one, other) {
+        (Value::Object(one), Value::Object(other)) => both(one, other).map(Value::Object),
+        (Value::Array(mut one), Value::Array(other)) => {
+            one.extend(other.iter().cloned());
+            Some(Value::Array(one))
+        }
+        // Of anything else a document has exactly one.
+        (one, other) => contains(&one, other).then_some(one),
+    }
+}
+
 /// Whether two numbers are the same: whole ones to the last digit, and a float that is whole the number that it is.
 fn same(a: &Number, b: &Number) -> bool {
     match (a.as_i128(), b.as_i128()) {

@@ -120,6 +120,12 @@ pub enum Error {
         /// How many may.
         limit: usize,
     },
+    /// Whoever asks may not have it done.
+    #[error("{message}")]
+    Forbidden {
+        /// Why not, for the client.
+        message: String,
+    },
     /// The request makes no sense.
     #[error("{message}")]
     Invalid {
@@ -170,6 +176,7 @@ impl Error {
             Self::QueueFull { .. } => "QUEUE_FULL",
             Self::TooManyRuns { .. } => "TOO_MANY_RUNS",
             Self::TooManyDeliveries { .. } => "TOO_MANY_DELIVERIES",
+            Self::Forbidden { .. } => "FORBIDDEN",
             Self::Invalid { .. } => "INVALID_REQUEST",
             Self::Contradiction { .. } => "CONTRADICTING_REQUEST",
             Self::Stopping => "STOPPING",
@@ -178,6 +185,10 @@ impl Error {
             Self::Storage(error) => error.code(),
             Self::Store(error) => error.code(),
         }
+    }
+
+    pub(crate) fn forbidden(message: impl Into<String>) -> Self {
+        Self::Forbidden { message: message.into() }
     }
 
     pub(crate) fn invalid(message: impl Into<String>) -> Self {

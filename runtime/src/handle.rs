@@ -5,6 +5,7 @@ mod caller;
 mod crons;
 mod feedback;
 mod health;
+mod runs;
 mod threads;
 
 use std::sync::Arc;
@@ -12,10 +13,11 @@ use std::sync::Arc;
 use actix::{Addr, Handler};
 use eddyline_engine::Graph;
 use eddyline_engine::store::Store;
-use serde_json::{Map, Value};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use uuid::Uuid;
 
+use self::caller::Caller;
+use crate::access::{Action, Resource, Rows};
 use crate::actors::{AssistantsActor, CronsActor, ReaderPool, StorageActor, SupervisorActor, ThreadActor};
 use crate::configuration;
 use crate::containment::check_filter;
@@ -23,15 +25,13 @@ use crate::environment::Environment;
 use crate::error::Error;
 use crate::feedback::FeedbackUrl;
 use crate::messages::{
-    Cancel, Describe, ForgetRun, ForgetThread, Forward, Join, Look, MakeThread, Origin, Reply, ReviseState,
-    SubmitRun, ThreadOrder,
+    Describe, ForgetThread, Forward, Look, MakeThread, Origin, Reply, ReviseState, ThreadOrder,
 };
 use crate::pool;
-use crate::runs::{Begin, CancelRun, CancelRuns, IfNotExists, ListRuns, Listen, OnCompletion, Run, StartRun};
+use crate::runs::StartRun;
 use crate::state::read::{Reader, Source};
 use crate::state::{CheckpointAddress, ReadHistory, ReadState, ThreadState, UpdateState};
 use crate::storage::{self, Read};
-use crate::stream::Subscription;
 use crate::threads::{CreateThread, Thread, UpdateThread};
 use crate::webhooks::{Delivery, ListFailures, Outbox};
 
@@ -41,7 +41,7 @@ use crate::webhooks::{Delivery, ListFailures, Outbox};
 /// sent, the runtime carries it out. [`Options::requests`](crate::Options::requests) requests are under way
 /// at once; the next one waits for its turn before it is sent.
 #[derive(Clone)]
-pub struct Handle(Arc<Inner>, Option<Arc<Map<String, Value>>>);
+pub struct Handle(Arc<Inner>, Option<Arc<Caller>>);
 
 #[derive(Clone)]
 pub(crate) struct Inner {
@@ -65,19 +65,27 @@ impl Handle {
     ///
     /// The thread is stored when the answer comes. Fails with [`Error::ThreadExists`].
     pub async fn create_thread(&self, request: CreateThread) -> Result<Thread, Error> {
-        let CreateThread { thread_id, metadata, if_exists, ttl } = request;
+        let rows = self.rows(Resource::Threads, Action::Create)?;
+        let CreateThread { thread_id, mut metadata, if_exists, ttl } = request;
+        rows.stamp(&mut metadata);
         let origin = if thread_id.is_some() { Origin::Stored } else { Origin::New };
         let thread_id = thread_id.unwrap_or_else(|| self.0.environment.ids.ordered());
-        self.order(thread_id, |reply| MakeThread { origin, metadata, ttl, if_exists, reply }).await
+        self.order(thread_id, rows, |reply| MakeThread { origin, metadata, ttl, if_exists, reply }).await
     }
 
     /// The thread, as it is stored. Fails with [`Error::ThreadNotFound`].
     pub async fn thread(&self, thread_id: Uuid) -> Result<Thread, Error> {
-        if let Some(thread) = self.0.environment.temporaries.thread(thread_id) {
-            return Ok(thread);
-        }
-        let found = self.read(move |storage| storage.thread(thread_id)).await?;
-        found.map(|stored| stored.thread).ok_or(Error::ThreadNotFound { thread_id })
+        self.thread_among(self.rows(Resource::Threads, Action::Read)?, thread_id).await
+    }
+
+    /// The thread, if it is one of these.
+    async fn thread_among(&self, rows: Rows, thread_id: Uuid) -> Result<Thread, Error> {
+        let thread = match self.0.environment.temporaries.thread(thread_id) {
+            Some(thread) => Some(thread),
+            None => self.read(move |storage| storage.thread(thread_id)).await?.map(|stored| stored.thread),
+        };
+        let thread = thread.filter(|thread| rows.have(&thread.metadata));
+        thread.ok_or(Error::ThreadNotFound { thread_id })
     }
 
     /// The state of a thread: the newest, or one of the past. A thread that is busy is read as it is stored.
@@ -111,148 +119,10 @@ impl Handle {
     /// wait, [`Error::QueueFull`], [`Error::NoGraph`], [`Error::GraphNotFound`], [`Error::InvalidUpdate`] when
     /// the graph does not take the change, and [`Error::Graph`] when a route or a reducer panics.
     pub async fn update_state(&self, request: UpdateState) -> Result<CheckpointAddress, Error> {
+        let rows = self.rows(Resource::Threads, Action::Update)?;
         let update = self.0.environment.ids.random();
         let request = Box::new(request);
-        self.order(request.thread_id, |reply| ReviseState { update, request, reply }).await
-    }
-
-    /// Starts a run, and listens to it from its first fact.
-    ///
-    /// The run is stored when the answer comes, and may be over already. Its status in the answer is
-    /// `pending`. Fails with [`Error::ThreadNotFound`], [`Error::AssistantNotFound`],
-    /// [`Error::InvalidAssistant`], [`Error::ThreadBusy`], [`Error::QueueFull`], [`Error::TooManyRuns`],
-    /// [`Error::Invalid`] and [`Error::Contradiction`].
-    pub async fn start_run(&self, request: StartRun) -> Result<(Run, Subscription), Error> {
-        self.start_run_as(self.0.environment.ids.ordered(), request).await
-    }
-
-    /// The same, for a run that has its id.
-    pub(crate) async fn start_run_as(
-        &self,
-        run_id: Uuid,
-        mut request: StartRun,
-    ) -> Result<(Run, Subscription), Error> {
-        self.check_run(&request)?;
-        self.speak_for(&mut request);
-        if let (Some(outbox), Some(_)) = (&self.0.environment.outbox, &request.webhook) {
-            outbox.has_room()?;
-        }
-        let resumes = request.command.as_ref().is_some_and(|command| !command["resume"].is_null());
-        if request.thread_id.is_none() && resumes {
-            return Err(Error::Contradiction {
-                message: "You must provide a thread_id when resuming.".to_owned(),
-            });
-        }
-        let assistant = self.0.environment.registry.find(&request.assistant)?;
-        let origin = match (request.thread_id, request.on_completion) {
-            (Some(_), _) => Origin::Stored,
-            (None, OnCompletion::Delete) if request.attended => Origin::Temporary,
-            (None, _) => Origin::New,
-        };
-        let thread_id = request.thread_id.unwrap_or_else(|| {
-            request.if_not_exists = IfNotExists::Create;
-            self.0.environment.ids.random()
-        });
-        let request = Box::new(request);
-        self.order(thread_id, |reply| SubmitRun { run_id, assistant, origin, request, reply }).await
-    }
-
-    /// The run, as it is stored. Fails with [`Error::RunNotFound`].
-    pub async fn run(&self, thread_id: Uuid, run_id: Uuid) -> Result<Run, Error> {
-        let of_id = |run: &Run| run.run_id == run_id;
-        if let Some(run) = self.0.environment.temporaries.run_of(thread_id).filter(of_id) {
-            return Ok(run);
-        }
-        let found = self.read(move |storage| storage.run(thread_id, run_id)).await?;
-        found.map(|run| self.0.environment.at_work.share(run)).ok_or(Error::RunNotFound { run_id })
-    }
-
-    /// The run, as it stands once everything is stored that its thread has decided by now. Fails as
-    /// [`run`](Self::run) does.
-    pub async fn settled_run(&self, thread_id: Uuid, run_id: Uuid) -> Result<Run, Error> {
-        let permit = self.permit().await?;
-        // Bounded by the permits.
-        let (look, stored) = Look::new(move |_| {
-            drop(permit);
-            Ok(())
-        });
-        self.0.storage.do_send(look);
-        stored.await?;
-        self.run(thread_id, run_id).await
-    }
-
-    /// The run of this id, on whichever thread it is. Fails with [`Error::RunNotFound`].
-    pub async fn find_run(&self, run_id: Uuid) -> Result<Run, Error> {
-        if let Some(run) = self.0.environment.temporaries.run(run_id) {
-            return Ok(run);
-        }
-        let find = move |storage: &mut dyn Read| match storage.thread_of(run_id)? {
-            Some(thread_id) => storage.run(thread_id, run_id),
-            None => Ok(None),
-        };
-        self.read(find).await?.ok_or(Error::RunNotFound { run_id })
-    }
-
-    /// The runs of a thread, newest first. Fails with [`Error::ThreadNotFound`].
-    pub async fn runs(&self, request: ListRuns) -> Result<Vec<Run>, Error> {
-        let ListRuns { thread_id, status, limit, offset } = request;
-        if let Some(run) = self.0.environment.temporaries.run_of(thread_id) {
-            let fits = status.is_none_or(|status| status.as_str() == run.status.as_str());
-            return Ok(Some(run).filter(|_| fits).into_iter().skip(offset).take(limit).collect());
-        }
-        let found = self.read(move |storage| storage.runs(request)).await?;
-        found.ok_or(Error::ThreadNotFound { thread_id })
-    }
-
-    /// Listens to a thread, or to one of its runs.
-    ///
-    /// The stream of a run that is over holds what the tape still has of it, if asked to begin there, and
-    /// ends. Fails with [`Error::ThreadNotFound`] and [`Error::RunNotFound`].
-    pub async fn listen(&self, request: Listen) -> Result<Subscription, Error> {
-        if let Some(run_id) = request.run_id {
-            self.run(request.thread_id, run_id).await?;
-        }
-        self.order(request.thread_id, |reply| Join { request, waits: false, reply }).await
-    }
-
-    /// Listens to all runs of a thread, which need not exist yet: then to those that it will have.
-    pub async fn listen_for(&self, thread_id: Uuid, begin: Begin) -> Result<Subscription, Error> {
-        let request = Listen { thread_id, run_id: None, begin, tokens: true };
-        self.order(thread_id, |reply| Join { request, waits: true, reply }).await
-    }
-
-    /// Stops a run, wherever it is. One that waits never starts; the tasks of one that is under way are cancelled
-    /// at their next await, and a task that blocks is waited for.
-    ///
-    /// With [`CancelRun::wait`] nothing of the run happens any more when the answer comes, and the records of run
-    /// and thread are final. Its listeners read no error: their streams end. Fails with
-    /// [`Error::NothingToCancel`] when the run is over already, or unknown.
-    pub async fn cancel(&self, request: CancelRun) -> Result<(), Error> {
-        self.order(request.thread_id, |reply| Cancel { request, reply }).await
-    }
-
-    /// Stops several runs, each as [`cancel`](Self::cancel) does, and does not wait for them. Those that are over by
-    /// themselves meanwhile are left out. Answers how many were stopped.
-    pub async fn cancel_runs(&self, request: CancelRuns) -> Result<usize, Error> {
-        let handle = self.clone();
-        self.to_the_end(async move { handle.stop_runs(request).await }).await
-    }
-
-    async fn stop_runs(&self, request: CancelRuns) -> Result<usize, Error> {
-        let CancelRuns { which, action, reason } = request;
-        let temporary = self.0.environment.temporaries.runs(|run| which.wants(run));
-        let mut runs = self.read(move |storage| which.find(storage)).await?;
-        runs.extend(temporary.into_iter().map(|run| (run.thread_id, run.run_id)));
-        let mut stopped = 0;
-        for (thread_id, run_id) in runs {
-            let request = CancelRun { thread_id, run_id, action, reason: reason.clone(), wait: false };
-            match self.cancel(request).await {
-                Ok(()) => stopped += 1,
-                Err(Error::NothingToCancel { .. }) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(stopped)
+        self.order(request.thread_id, rows, |reply| ReviseState { update, request, reply }).await
     }
 
     /// How many runs wait or are under way, over all threads that are awake.
@@ -271,27 +141,21 @@ impl Handle {
         environment.options.runs.max(1).saturating_sub(environment.places.available_permits())
     }
 
-    /// Deletes a run and the checkpoints that it made; one that is under way or waits is cancelled first. The
-    /// thread's record stays as it is.
-    ///
-    /// The run is gone when the answer comes. Fails with [`Error::RunNotFound`].
-    pub async fn delete_run(&self, thread_id: Uuid, run_id: Uuid) -> Result<(), Error> {
-        self.run(thread_id, run_id).await?;
-        self.order(thread_id, |reply| ForgetRun { run_id, reply }).await
-    }
-
     /// Deletes a thread with all its runs and checkpoints; what is under way there is cancelled first, and
     /// listeners are sent away.
     ///
     /// The thread is gone when the answer comes. Fails with [`Error::ThreadNotFound`].
     pub async fn delete_thread(&self, thread_id: Uuid) -> Result<(), Error> {
-        self.order(thread_id, |reply| ForgetThread { reply }).await
+        let rows = self.rows(Resource::Threads, Action::Delete)?;
+        self.order(thread_id, rows, |reply| ForgetThread { reply }).await
     }
 
     /// Changes what is said about a thread, whatever it does. Fails with [`Error::ThreadNotFound`].
     pub async fn update_thread(&self, request: UpdateThread) -> Result<Thread, Error> {
-        let UpdateThread { thread_id, metadata, ttl } = request;
-        self.order(thread_id, |reply| Describe { metadata, ttl, reply }).await
+        let rows = self.rows(Resource::Threads, Action::Update)?;
+        let UpdateThread { thread_id, mut metadata, ttl } = request;
+        rows.keep(&mut metadata);
+        self.order(thread_id, rows, |reply| Describe { metadata, ttl, reply }).await
     }
 
     /// Refuses a request that makes no sense, whenever it is made.
@@ -301,13 +165,39 @@ impl Handle {
         Outbox::check(self.0.environment.outbox.as_ref(), request)
     }
 
-    /// Deliveries to webhooks that failed for good, those first that were tried last.
+    /// Deliveries to webhooks that failed for good, those first that were tried last. Whoever may read some threads
+    /// only, reads of deliveries whose threads are there and among them.
     pub async fn failed_deliveries(&self, request: ListFailures) -> Result<Vec<Delivery>, Error> {
-        self.read(move |storage| storage.failed_deliveries(request)).await
+        let rows = self.rows(Resource::Threads, Action::Read)?;
+        if rows.are_all() {
+            return self.read(move |storage| storage.failed_deliveries(request)).await;
+        }
+        // There are no more than are kept, and only those count that may be seen.
+        let all = ListFailures { limit: usize::MAX, offset: 0 };
+        let seen = move |storage: &mut dyn Read| {
+            let mut seen = Vec::new();
+            for delivery in storage.failed_deliveries(all)? {
+                if seen.len() >= request.limit.saturating_add(request.offset) {
+                    break;
+                }
+                if is_among(storage, &rows, delivery.thread_id)? {
+                    seen.push(delivery);
+                }
+            }
+            Ok(seen.into_iter().skip(request.offset).collect())
+        };
+        self.read(seen).await
     }
 
     /// Has the thread's actor do something; it is woken or made first.
-    async fn order<M, T>(&self, thread_id: Uuid, order: impl FnOnce(Reply<T>) -> M) -> Result<T, Error>
+    ///
+    /// The order is answered as if there were no thread when there is one that is not among `rows`.
+    async fn order<M, T>(
+        &self,
+        thread_id: Uuid,
+        rows: Rows,
+        order: impl FnOnce(Reply<T>) -> M,
+    ) -> Result<T, Error>
     where
         M: ThreadOrder,
         ThreadActor: Handler<M>,
@@ -315,7 +205,7 @@ impl Handle {
         let (reply, answer) = self.expect_reply().await?;
         let message = order(reply);
         // Bounded by the permits that replies carry.
-        self.0.supervisor(thread_id).do_send(Forward { thread_id, message });
+        self.0.supervisor(thread_id).do_send(Forward { thread_id, rows, message });
         answer.await.unwrap_or(Err(Error::Lost))
     }
 
@@ -380,6 +270,14 @@ impl Handle {
         let (sender, answer) = oneshot::channel();
         Ok((Reply::new(sender, permit), answer))
     }
+}
+
+/// Whether a thread is stored and one of these.
+fn is_among(storage: &mut dyn Read, rows: &Rows, thread_id: Uuid) -> storage::Result<bool> {
+    if rows.are_all() {
+        return Ok(true);
+    }
+    Ok(storage.thread(thread_id)?.is_some_and(|stored| rows.have(&stored.thread.metadata)))
 }
 
 impl Inner {

@@ -79,6 +79,7 @@
 //! was committed, the input is applied again. After three attempts, or when its graph is gone, it ends in an
 //! error that says so. The thread of a temporary run is deleted.
 
+mod access;
 mod actors;
 mod assistants;
 mod builder;
@@ -111,6 +112,7 @@ mod temporary;
 mod threads;
 mod webhooks;
 
+pub use access::{Action, Resource, Verdict};
 pub use assistants::{
     Assistant, AssistantVersion, CreateAssistant, DeleteAssistant, ListVersions, UpdateAssistant,
     default_assistant_id,

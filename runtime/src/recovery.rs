@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio::sync::Semaphore;
 
+use crate::access::Rows;
 use crate::handle::Inner;
 use crate::messages::{Forward, Look, Resume};
 
@@ -29,6 +30,10 @@ pub(crate) async fn wake_threads(inner: Inner) {
             return;
         }
         // Bounded by the permits.
-        inner.supervisor(thread_id).do_send(Forward { thread_id, message: Resume { permit: Some(permit) } });
+        inner.supervisor(thread_id).do_send(Forward {
+            thread_id,
+            rows: Rows::all(),
+            message: Resume { permit: Some(permit) },
+        });
     }
 }

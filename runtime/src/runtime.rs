@@ -23,8 +23,8 @@ use crate::system::Up;
 ///
 /// let runtime = Runtime::builder().start()?;
 /// let handle = runtime.handle();
-/// assert!(handle.assistants().is_empty());
-/// # Ok::<(), eddyline_runtime::StartError>(())
+/// assert!(handle.assistants()?.is_empty());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Runtime {

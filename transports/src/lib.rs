@@ -28,7 +28,8 @@ mod wire;
 
 use eddyline_runtime::Handle;
 
-pub use auth::{Authenticate, Credentials, Denied, User};
+pub use auth::{Authenticate, Authorize, Credentials, Denied, Owners, User};
+pub use eddyline_runtime::{Action, Resource, Verdict};
 pub use error::Error;
 pub use http::{Http, HttpOptions};
 pub use lines::{Ended, LineOptions, OnEnd, converse};

@@ -78,10 +78,19 @@ impl Handler<MakeAssistant> for AssistantsActor {
     type Result = ();
 
     fn handle(&mut self, order: MakeAssistant, ctx: &mut Self::Context) {
-        let MakeAssistant { assistant_id, request, reply } = order;
-        match (self.environment.registry.known(assistant_id), request.if_exists) {
-            (Some(_), IfExists::Raise) => reply.send(Err(Error::AssistantExists { assistant_id })),
-            (Some(known), IfExists::DoNothing) => reply.send(Ok(known.assistant)),
+        let MakeAssistant { assistant_id, rows, request, reply } = order;
+        let registry = &self.environment.registry;
+        match (registry.known(assistant_id), request.if_exists) {
+            (Some(known), IfExists::DoNothing)
+                if rows.are_all() || registry.readable(assistant_id, &rows).is_ok() =>
+            {
+                reply.send(Ok(known.assistant));
+            }
+            (Some(_), _) => reply.send(Err(Error::AssistantExists { assistant_id })),
+            // Whoever made it would say what everybody runs who names the graph.
+            (None, _) if !rows.are_all() && registry.is_default(assistant_id) => {
+                reply.send(Err(Error::forbidden("The default assistant of a graph belongs to the server")));
+            }
             (None, _) => self.keep(Assistant::new(assistant_id, request, self.environment.now()), reply, ctx),
         }
     }
@@ -90,8 +99,8 @@ impl Handler<MakeAssistant> for AssistantsActor {
 impl Handler<ReviseAssistant> for AssistantsActor {
     type Result = ();
 
-    fn handle(&mut self, ReviseAssistant { request, reply }: ReviseAssistant, ctx: &mut Self::Context) {
-        match self.environment.registry.served(request.assistant_id) {
+    fn handle(&mut self, ReviseAssistant { rows, request, reply }: ReviseAssistant, ctx: &mut Self::Context) {
+        match self.environment.registry.changeable(request.assistant_id, &rows) {
             Ok(known) => {
                 let revised = known.assistant.revised(request, known.newest + 1, self.environment.now());
                 self.keep(revised, reply, ctx);
@@ -104,8 +113,8 @@ impl Handler<ReviseAssistant> for AssistantsActor {
 impl Handler<RestoreVersion> for AssistantsActor {
     type Result = ();
 
-    fn handle(&mut self, RestoreVersion { version, reply }: RestoreVersion, ctx: &mut Self::Context) {
-        match self.environment.registry.served(version.assistant_id) {
+    fn handle(&mut self, RestoreVersion { rows, version, reply }: RestoreVersion, ctx: &mut Self::Context) {
+        match self.environment.registry.changeable(version.assistant_id, &rows) {
             Ok(known) => {
                 let restored = version.current(known.assistant.created_at, self.environment.now());
                 self.keep(restored, reply, ctx);
@@ -119,8 +128,8 @@ impl Handler<ForgetAssistant> for AssistantsActor {
     type Result = ();
 
     fn handle(&mut self, order: ForgetAssistant, ctx: &mut Self::Context) {
-        let ForgetAssistant { assistant_id, reply } = order;
-        if let Err(error) = self.environment.registry.served(assistant_id) {
+        let ForgetAssistant { assistant_id, rows, reply } = order;
+        if let Err(error) = self.environment.registry.changeable(assistant_id, &rows) {
             return reply.send(Err(error));
         }
         self.write(AssistantChange::Delete(assistant_id), ctx, move |actor, result| {

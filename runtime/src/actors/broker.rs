@@ -10,10 +10,11 @@ use actix::{Actor, ActorContext, AsyncContext, Context, Handler, StreamHandler, 
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::access::Rows;
 use crate::actors::ThreadActor;
 use crate::messages::{
-    self, Attach, CloseStreams, NeverBegan, PushAll, ReadPast, Ready, StreamsClosed, Subscribe, Unheard,
-    Unsubscribe,
+    self, Attach, CloseStreams, IsHere, NeverBegan, PushAll, ReadPast, Ready, StreamsClosed, Subscribe,
+    Unheard, Unsubscribe,
 };
 use crate::options::Options;
 use crate::runs::Begin;
@@ -47,6 +48,7 @@ struct Listener {
     cursor: Cursor,
     batches: mpsc::Sender<Batch>,
     tokens: bool,
+    rows: Rows,
     /// The run that is over when the last of its facts was told, if it is over.
     over: Option<Uuid>,
 }
@@ -109,11 +111,11 @@ impl BrokerActor {
 
     /// Adds a listener, for whom everything before the place `now` is past.
     fn add(&mut self, subscribe: Subscribe, now: u64) {
-        let Subscribe { subscriber, batches, run, begin, over, tokens } = subscribe;
+        let Subscribe { subscriber, batches, run, begin, over, tokens, rows } = subscribe;
         let over = run.filter(|_| over);
         let is_over = over.is_some_and(|run| !self.is_told(run));
         let cursor = Cursor::new(&self.tape, run, begin, now, is_over);
-        self.listeners.insert(subscriber, Listener { cursor, batches, tokens, over });
+        self.listeners.insert(subscriber, Listener { cursor, batches, tokens, rows, over });
         self.push(subscriber);
     }
 
@@ -301,6 +303,23 @@ impl Handler<Unsubscribe> for BrokerActor {
 
     fn handle(&mut self, Unsubscribe { subscriber }: Unsubscribe, _: &mut Self::Context) {
         self.remove(subscriber);
+    }
+}
+
+impl Handler<IsHere> for BrokerActor {
+    type Result = ();
+
+    fn handle(&mut self, IsHere { metadata }: IsHere, _: &mut Self::Context) {
+        let listeners = self.listeners.iter().map(|(subscriber, listener)| (*subscriber, &listener.rows));
+        let waiting = match &self.past {
+            Past::Awaited(waiting) => &waiting[..],
+            Past::Unread | Past::Read => &[],
+        };
+        let waiting = waiting.iter().map(|(subscribe, _)| (subscribe.subscriber, &subscribe.rows));
+        let strangers = listeners.chain(waiting).filter(|(_, rows)| !rows.have(&metadata));
+        for subscriber in strangers.map(|(subscriber, _)| subscriber).collect::<Vec<_>>() {
+            self.remove(subscriber);
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use super::StorageActor;
+use crate::access::Rows;
 use crate::crons::Cron;
 use crate::environment::Environment;
 use crate::error::Error;
@@ -97,10 +98,10 @@ impl Handler<ReviseCron> for CronsActor {
     type Result = ();
 
     fn handle(&mut self, order: ReviseCron, ctx: &mut Self::Context) {
-        let ReviseCron { cron_id, revision, reply } = order;
+        let ReviseCron { cron_id, rows, revision, reply } = order;
         let keeper = self.keeper.clone();
         self.change(ctx, reply, async move {
-            let cron = keeper.cron(cron_id).await?;
+            let cron = keeper.cron(cron_id, &rows).await?;
             let now = keeper.environment.now();
             let revise = move || {
                 let mut terms = cron.terms.clone();
@@ -117,10 +118,10 @@ impl Handler<ReviseCron> for CronsActor {
 impl Handler<ForgetCron> for CronsActor {
     type Result = ();
 
-    fn handle(&mut self, ForgetCron { cron_id, reply }: ForgetCron, ctx: &mut Self::Context) {
+    fn handle(&mut self, ForgetCron { cron_id, rows, reply }: ForgetCron, ctx: &mut Self::Context) {
         let keeper = self.keeper.clone();
         Self::carry_out(ctx, reply, async move {
-            keeper.cron(cron_id).await?;
+            keeper.cron(cron_id, &rows).await?;
             Ok(keeper.write(vec![CronChange::Delete(cron_id)]).await?)
         });
     }
@@ -145,8 +146,9 @@ impl Handler<SettleTicks> for CronsActor {
 }
 
 impl Keeper {
-    async fn cron(&self, cron_id: Uuid) -> std::result::Result<Cron, Error> {
-        self.look(move |storage| storage.cron(cron_id)).await?.ok_or(Error::CronNotFound { cron_id })
+    async fn cron(&self, cron_id: Uuid, rows: &Rows) -> std::result::Result<Cron, Error> {
+        let found = self.look(move |storage| storage.cron(cron_id)).await?;
+        found.filter(|cron| rows.have(&cron.terms.metadata)).ok_or(Error::CronNotFound { cron_id })
     }
 
     /// Takes what is due; without crons that are, nobody looks at the clock.

@@ -9,10 +9,11 @@ use actix::{Actor, Addr, AsyncContext, Context, Handler};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use crate::access::Rows;
 use crate::actors::{ReaderPool, StorageActor, ThreadActor};
 use crate::environment::Environment;
 use crate::messages::{
-    CutOff, Drain, FallAsleep, Forward, Origin, Resume, Sleepy, StopThreads, ThreadGone, ThreadOrder,
+    Among, CutOff, Drain, FallAsleep, Forward, Origin, Resume, Sleepy, StopThreads, ThreadGone, ThreadOrder,
 };
 
 /// How long a thread rests that ended in disorder.
@@ -91,7 +92,7 @@ impl Actor for SupervisorActor {
 
 impl<M: ThreadOrder> Handler<Forward<M>> for SupervisorActor
 where
-    ThreadActor: Handler<M>,
+    ThreadActor: Handler<Among<M>>,
 {
     type Result = ();
 
@@ -101,7 +102,7 @@ where
         }
         let awake = self.get_or_start(order.thread_id, order.message.origin(), ctx);
         awake.sent += 1;
-        awake.address.do_send(order.message);
+        awake.address.do_send(Among { rows: order.rows, order: order.message });
     }
 }
 
@@ -131,7 +132,7 @@ impl Handler<ThreadGone> for SupervisorActor {
             // Its successor takes the runs up. Not at once: what was wrong may still be.
             ctx.run_later(RESTART, move |supervisor, ctx| {
                 if supervisor.stopping.is_none() {
-                    ctx.notify(Forward { thread_id, message: Resume { permit: None } });
+                    ctx.notify(Forward { thread_id, rows: Rows::all(), message: Resume { permit: None } });
                 }
             });
         }

@@ -8,6 +8,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::{Assistant, default_assistant_id};
+use crate::access::Rows;
 use crate::error::{Error, StartError};
 use crate::storage::StoredAssistant;
 use crate::threads::Thread;
@@ -60,23 +61,49 @@ impl Registry {
         Ok(Some((graph_id.to_owned(), self.graph(graph_id)?.clone())))
     }
 
-    /// The assistant that `name` means: the id of an assistant, or of a graph and so its default.
-    pub(crate) fn find(&self, name: &str) -> Result<Arc<Assistant>, Error> {
-        let assistant_id = if self.graphs.contains_key(name) {
-            default_assistant_id(name)
-        } else {
-            Uuid::parse_str(name).map_err(|_| Error::InvalidAssistant {
-                assistant: name.to_owned(),
-                graphs: self.graphs.keys().cloned().collect(),
-            })?
-        };
-        Ok(self.served(assistant_id)?.assistant)
+    /// The assistant that `name` means, if it is readable: the id of an assistant, or of a graph and so its default.
+    pub(crate) fn find(&self, name: &str, rows: &Rows) -> Result<Arc<Assistant>, Error> {
+        Ok(self.readable(self.id_of(name)?, rows)?.assistant)
+    }
+
+    fn id_of(&self, name: &str) -> Result<Uuid, Error> {
+        if self.graphs.contains_key(name) {
+            return Ok(default_assistant_id(name));
+        }
+        Uuid::parse_str(name).map_err(|_| Error::InvalidAssistant {
+            assistant: name.to_owned(),
+            graphs: self.graphs.keys().cloned().collect(),
+        })
     }
 
     /// The assistant of this id. One whose graph is not there is as good as none.
     pub(crate) fn served(&self, assistant_id: Uuid) -> Result<Known, Error> {
         let known = self.known(assistant_id).filter(|known| self.serves(&known.assistant));
         known.ok_or(Error::AssistantNotFound { assistant_id })
+    }
+
+    /// The same, if it is one of these or the default of a graph, which everybody may read.
+    pub(crate) fn readable(&self, assistant_id: Uuid, rows: &Rows) -> Result<Known, Error> {
+        let known = self.served(assistant_id)?;
+        if rows.have(&known.assistant.metadata) || self.is_default(assistant_id) {
+            return Ok(known);
+        }
+        Err(Error::AssistantNotFound { assistant_id })
+    }
+
+    /// The same, to be changed: those may be that are among these. Of the others only defaults of graphs are known to
+    /// whoever asks.
+    pub(crate) fn changeable(&self, assistant_id: Uuid, rows: &Rows) -> Result<Known, Error> {
+        let known = self.readable(assistant_id, rows)?;
+        if rows.have(&known.assistant.metadata) {
+            return Ok(known);
+        }
+        Err(Error::forbidden("The default assistant of a graph belongs to the server"))
+    }
+
+    /// Whether an assistant of this id is that of a graph. Its metadata does not say so: clients say what stands there.
+    pub(crate) fn is_default(&self, assistant_id: Uuid) -> bool {
+        self.graphs.keys().any(|graph_id| default_assistant_id(graph_id) == assistant_id)
     }
 
     /// The assistant of this id, whatever its graph.

@@ -5,6 +5,7 @@ use eddyline_engine::prelude::*;
 use serde_json::json;
 
 use super::*;
+use crate::access::Rows;
 use crate::error::Error;
 use crate::storage::{AssistantChange, MemoryStorage, Storage, Transaction};
 
@@ -104,33 +105,36 @@ fn each_graph_has_an_assistant_that_stays() {
         start(&mut storage, &[("agent", None), ("joker", Some("Joker")), ("plain", Some("LangGraph"))], 1);
     let names: Vec<_> = first.assistants().iter().map(|assistant| assistant.name.clone()).collect();
     assert_eq!(names, ["agent", "Joker", "plain"]);
-    let agent = first.find("agent").unwrap();
+    let agent = first.find("agent", &Rows::all()).unwrap();
     assert_eq!(Value::Object(agent.metadata.clone()), json!({"created_by": "system"}));
-    assert_eq!(first.find(&default_assistant_id("agent").to_string()).unwrap(), agent);
+    assert_eq!(first.find(&default_assistant_id("agent").to_string(), &Rows::all()).unwrap(), agent);
 
     let again = start(&mut storage, &[("agent", None), ("plain", None), ("fresh", None)], 2);
-    assert_eq!(again.find("agent").unwrap(), agent, "nothing of it changed");
-    assert_eq!(again.find("fresh").unwrap().created_at, Timestamp(2));
+    assert_eq!(again.find("agent", &Rows::all()).unwrap(), agent, "nothing of it changed");
+    assert_eq!(again.find("fresh", &Rows::all()).unwrap().created_at, Timestamp(2));
     let gone = default_assistant_id("joker");
     assert!(
-        matches!(again.find(&gone.to_string()), Err(Error::AssistantNotFound { assistant_id }) if assistant_id == gone)
+        matches!(again.find(&gone.to_string(), &Rows::all()), Err(Error::AssistantNotFound { assistant_id }) if assistant_id == gone)
     );
-    assert!(matches!(again.find("joker"), Err(Error::InvalidAssistant { .. })));
+    assert!(matches!(again.find("joker", &Rows::all()), Err(Error::InvalidAssistant { .. })));
     assert_eq!(again.assistants().len(), 3);
 }
 
 #[test]
 fn a_default_assistant_goes_by_the_name_of_its_graph() {
     let mut storage = MemoryStorage::default();
-    let made = start(&mut storage, &[("agent", Some("One"))], 1).find("agent").unwrap();
+    let made = start(&mut storage, &[("agent", Some("One"))], 1).find("agent", &Rows::all()).unwrap();
     let request = UpdateAssistant { name: Some("Mine".to_owned()), ..UpdateAssistant::default() };
     let mut patched = made.revised(request, 2, Timestamp(2));
     patched.context = object(json!({"a": 1}));
     let put = Transaction::Assistant(AssistantChange::Put(patched.clone().into()));
     assert!(storage.write(vec![put])[0].is_ok());
 
-    let renamed = start(&mut storage, &[("agent", Some("Two"))], 3).find("agent").unwrap();
+    let renamed = start(&mut storage, &[("agent", Some("Two"))], 3).find("agent", &Rows::all()).unwrap();
     let expected = Assistant { name: "Two".to_owned(), version: 3, updated_at: Timestamp(3), ..patched };
     assert_eq!(*renamed, expected);
-    assert_eq!(start(&mut storage, &[("agent", Some("Two"))], 4).find("agent").unwrap(), renamed);
+    assert_eq!(
+        start(&mut storage, &[("agent", Some("Two"))], 4).find("agent", &Rows::all()).unwrap(),
+        renamed
+    );
 }

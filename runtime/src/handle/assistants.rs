@@ -7,6 +7,7 @@ use eddyline_engine::Graph;
 use uuid::Uuid;
 
 use super::Handle;
+use crate::access::{Action, Resource};
 use crate::actors::AssistantsActor;
 use crate::assistants::{
     Assistant, AssistantVersion, CreateAssistant, DeleteAssistant, ListVersions, UpdateAssistant,
@@ -31,7 +32,7 @@ impl Handle {
     /// The graph behind the assistant that `name` means. Fails as [`assistant`](Self::assistant) does.
     pub fn graph(&self, name: &str) -> Result<Graph, Error> {
         let registry = &self.0.environment.registry;
-        registry.graph(&registry.find(name)?.graph_id).cloned()
+        registry.graph(&self.assistant(name)?.graph_id).cloned()
     }
 
     /// The assistant that `name` means: the id of an assistant, or of a graph and so its default.
@@ -39,24 +40,32 @@ impl Handle {
     /// Fails with [`Error::InvalidAssistant`] and [`Error::AssistantNotFound`]; an assistant whose graph this
     /// runtime does not have is not there.
     pub fn assistant(&self, name: &str) -> Result<Arc<Assistant>, Error> {
-        self.0.environment.registry.find(name)
+        let rows = self.rows(Resource::Assistants, Action::Read)?;
+        self.0.environment.registry.find(name, &rows)
     }
 
     /// The assistants whose graphs this runtime has, ordered by graph, age and id.
-    pub fn assistants(&self) -> Vec<Arc<Assistant>> {
-        self.0.environment.registry.assistants()
+    /// Fails with [`Error::Forbidden`].
+    pub fn assistants(&self) -> Result<Vec<Arc<Assistant>>, Error> {
+        let rows = self.rows(Resource::Assistants, Action::Search)?;
+        let registry = &self.0.environment.registry;
+        let mut all = registry.assistants();
+        all.retain(|one| rows.have(&one.metadata) || registry.is_default(one.assistant_id));
+        Ok(all)
     }
 
     /// Makes an assistant.
     ///
     /// It is stored when the answer comes. Fails with [`Error::GraphNotFound`], [`Error::AssistantExists`],
     /// [`Error::Invalid`] and [`Error::Contradiction`].
-    pub async fn create_assistant(&self, request: CreateAssistant) -> Result<Arc<Assistant>, Error> {
+    pub async fn create_assistant(&self, mut request: CreateAssistant) -> Result<Arc<Assistant>, Error> {
         let environment = &self.0.environment;
+        let rows = self.rows(Resource::Assistants, Action::Create)?;
         configuration::check_config(&request.config, &request.context)?;
         environment.registry.graph(&request.graph_id)?;
         let assistant_id = request.assistant_id.unwrap_or_else(|| environment.ids.random());
-        self.order_assistants(|reply| MakeAssistant { assistant_id, request, reply }).await
+        rows.stamp(&mut request.metadata);
+        self.order_assistants(|reply| MakeAssistant { assistant_id, rows, request, reply }).await
     }
 
     /// Changes an assistant, which makes a new version of it: one more than the newest that there is.
@@ -64,14 +73,16 @@ impl Handle {
     /// It is stored when the answer comes; runs that were started before do not notice. Fails with
     /// [`Error::AssistantNotFound`], [`Error::GraphNotFound`], [`Error::Invalid`] and
     /// [`Error::Contradiction`].
-    pub async fn update_assistant(&self, request: UpdateAssistant) -> Result<Arc<Assistant>, Error> {
+    pub async fn update_assistant(&self, mut request: UpdateAssistant) -> Result<Arc<Assistant>, Error> {
+        let rows = self.rows(Resource::Assistants, Action::Update)?;
+        rows.keep(&mut request.metadata);
         let registry = &self.0.environment.registry;
         let no_context = serde_json::Map::new();
         configuration::check_config(&request.config, request.context.as_ref().unwrap_or(&no_context))?;
         if let Some(graph_id) = &request.graph_id {
             registry.graph(graph_id)?;
         }
-        self.order_assistants(|reply| ReviseAssistant { request, reply }).await
+        self.order_assistants(|reply| ReviseAssistant { rows, request, reply }).await
     }
 
     /// Makes an assistant what it was at one of its versions, which is its version again. No new one is made.
@@ -83,17 +94,23 @@ impl Handle {
         assistant_id: Uuid,
         version: u64,
     ) -> Result<Arc<Assistant>, Error> {
+        let rows = self.rows(Resource::Assistants, Action::Update)?;
+        if !rows.are_all() {
+            self.0.environment.registry.changeable(assistant_id, &rows)?;
+        }
         let found = self.read(move |storage| storage.assistant_version(assistant_id, version)).await?;
-        let version = found.ok_or(Error::VersionNotFound { assistant_id, version })?;
+        let mut version = found.ok_or(Error::VersionNotFound { assistant_id, version })?;
         self.0.environment.registry.graph(&version.graph_id)?;
-        self.order_assistants(|reply| RestoreVersion { version, reply }).await
+        rows.stamp(&mut version.metadata);
+        self.order_assistants(|reply| RestoreVersion { rows, version, reply }).await
     }
 
     /// The versions of an assistant, newest first. Fails with [`Error::AssistantNotFound`], and with
     /// [`Error::Invalid`] when the filter has too much ([`FILTER_VALUES`](crate::FILTER_VALUES)).
     pub async fn assistant_versions(&self, request: ListVersions) -> Result<Vec<AssistantVersion>, Error> {
+        let rows = self.rows(Resource::Assistants, Action::Read)?;
         check_filter(&request.metadata)?;
-        self.0.environment.registry.served(request.assistant_id)?;
+        self.0.environment.registry.readable(request.assistant_id, &rows)?;
         self.read(move |storage| storage.assistant_versions(&request)).await
     }
 
@@ -110,7 +127,8 @@ impl Handle {
 
     async fn take_apart(&self, request: DeleteAssistant) -> Result<(), Error> {
         let DeleteAssistant { assistant_id, threads } = request;
-        self.0.environment.registry.served(assistant_id)?;
+        let rows = self.rows(Resource::Assistants, Action::Delete)?;
+        self.0.environment.registry.changeable(assistant_id, &rows)?;
         if threads {
             for thread_id in self.read(move |storage| storage.threads_of_assistant(assistant_id)).await? {
                 match self.delete_thread(thread_id).await {
@@ -119,10 +137,11 @@ impl Handle {
                 }
             }
         }
-        self.order_assistants(|reply| ForgetAssistant { assistant_id, reply }).await?;
+        self.order_assistants(|reply| ForgetAssistant { assistant_id, rows, reply }).await?;
         let reason = format!("assistant {assistant_id} was deleted");
         let which = WhichRuns::OfAssistant(assistant_id);
-        self.cancel_runs(CancelRuns { which, action: CancelAction::Interrupt, reason }).await?;
+        // Whoever asked for them: they run no more.
+        self.unlimited().cancel_runs(CancelRuns { which, action: CancelAction::Interrupt, reason }).await?;
         Ok(())
     }
 

@@ -4,6 +4,7 @@ use actix::{Handler, Message};
 use uuid::Uuid;
 
 use super::Handle;
+use crate::access::{Action, Resource, Rows};
 use crate::actors::CronsActor;
 use crate::crons::{CreateCron, Cron, CronFilter, CronPage, CronTerms, SearchCrons};
 use crate::error::Error;
@@ -14,11 +15,16 @@ impl Handle {
     ///
     /// It is stored when the answer comes. Fails with [`Error::AssistantNotFound`], [`Error::InvalidAssistant`],
     /// [`Error::ThreadNotFound`], [`Error::Invalid`] and [`Error::Contradiction`].
-    pub async fn create_cron(&self, request: CreateCron) -> Result<Cron, Error> {
+    pub async fn create_cron(&self, mut request: CreateCron) -> Result<Cron, Error> {
+        let rows = self.rows(Resource::Crons, Action::Create)?;
+        let threads = self.rows(Resource::Threads, Action::CreateRun)?;
         self.check_run(&request.terms.run)?;
         let assistant_id = self.assistant(&request.terms.run.assistant)?.assistant_id;
+        // Its runs have its metadata, and so have the threads that they make for themselves.
+        threads.stamp(&mut request.terms.metadata);
+        rows.stamp(&mut request.terms.metadata);
         if let Some(thread_id) = request.thread_id {
-            self.thread(thread_id).await?;
+            self.thread_among(threads, thread_id).await?;
         }
         let cron_id = self.0.environment.ids.ordered();
         self.order_crons(|reply| MakeCron { cron_id, assistant_id, request, reply }).await
@@ -26,16 +32,24 @@ impl Handle {
 
     /// The cron, as it is stored. Fails with [`Error::CronNotFound`].
     pub async fn cron(&self, cron_id: Uuid) -> Result<Cron, Error> {
-        self.read(move |storage| storage.cron(cron_id)).await?.ok_or(Error::CronNotFound { cron_id })
+        let rows = self.rows(Resource::Crons, Action::Read)?;
+        let found = self.read(move |storage| storage.cron(cron_id)).await?;
+        found.filter(|cron| rows.have(&cron.terms.metadata)).ok_or(Error::CronNotFound { cron_id })
     }
 
     /// A page of the crons that a filter means.
     pub async fn search_crons(&self, request: SearchCrons) -> Result<CronPage, Error> {
+        let rows = self.rows(Resource::Crons, Action::Search)?;
+        let SearchCrons { filter, .. } = request;
+        let Some(filter) = among(&rows, filter) else { return Ok(CronPage::default()) };
+        let request = SearchCrons { filter, ..request };
         self.read(move |storage| storage.search_crons(&request)).await
     }
 
     /// How many crons a filter means.
     pub async fn count_crons(&self, filter: CronFilter) -> Result<usize, Error> {
+        let rows = self.rows(Resource::Crons, Action::Search)?;
+        let Some(filter) = among(&rows, filter) else { return Ok(0) };
         self.read(move |storage| storage.count_crons(&filter)).await
     }
 
@@ -49,17 +63,22 @@ impl Handle {
         cron_id: Uuid,
         revision: impl FnOnce(&mut CronTerms) -> Result<(), Error> + Send + 'static,
     ) -> Result<Cron, Error> {
-        let handle = self.clone();
+        let rows = self.rows(Resource::Crons, Action::Update)?;
+        let threads = self.rows(Resource::Threads, Action::CreateRun)?;
+        let (handle, stamp) = (self.clone(), rows.clone());
         let revision = Box::new(move |terms: &mut CronTerms| {
             revision(terms)?;
+            threads.stamp(&mut terms.metadata);
+            stamp.stamp(&mut terms.metadata);
             handle.check_run(&terms.run)
         });
-        self.order_crons(|reply| ReviseCron { cron_id, revision, reply }).await
+        self.order_crons(|reply| ReviseCron { cron_id, rows, revision, reply }).await
     }
 
     /// Deletes a cron; runs that it started go on. Fails with [`Error::CronNotFound`].
     pub async fn delete_cron(&self, cron_id: Uuid) -> Result<(), Error> {
-        self.order_crons(|reply| ForgetCron { cron_id, reply }).await
+        let rows = self.rows(Resource::Crons, Action::Delete)?;
+        self.order_crons(|reply| ForgetCron { cron_id, rows, reply }).await
     }
 
     /// Takes the ticks that are due.
@@ -83,4 +102,9 @@ impl Handle {
         self.0.crons.do_send(order(reply));
         answer.await.unwrap_or(Err(Error::Lost))
     }
+}
+
+/// The filter of those that it means and that are among these; `None` when there can be none.
+fn among(rows: &Rows, filter: CronFilter) -> Option<CronFilter> {
+    rows.narrow(filter.metadata).map(|metadata| CronFilter { metadata, ..filter })
 }

@@ -1,13 +1,15 @@
 //! Threads in number: those that are looked for, and those that are cleared away; and copies of one.
 
 use eddyline_engine::ids::Timestamp;
+use serde_json::Map;
 use uuid::Uuid;
 
-use super::Handle;
+use super::{Handle, is_among};
+use crate::access::{Action, Resource, Rows};
 use crate::environment::Environment;
 use crate::error::Error;
-use crate::messages::{BecomeCopy, Expire, KeepLatest, Put};
-use crate::storage::Transaction;
+use crate::messages::{BecomeCopy, Describe, Expire, KeepLatest, Put};
+use crate::storage::{Read, Transaction};
 use crate::threads::{
     PruneStrategy, PruneThreads, SearchThreads, Thread, ThreadFilter, ThreadPage, ThreadUsage,
 };
@@ -19,13 +21,17 @@ impl Handle {
     /// A page of the threads that a filter means, as they are stored. Fails with [`Error::Invalid`] when the filter
     /// has too much ([`FILTER_VALUES`](crate::FILTER_VALUES)).
     pub async fn search_threads(&self, request: SearchThreads) -> Result<ThreadPage, Error> {
-        request.filter.check()?;
+        let rows = self.rows(Resource::Threads, Action::Search)?;
+        let SearchThreads { filter, .. } = request;
+        let Some(filter) = among(&rows, filter)? else { return Ok(ThreadPage::default()) };
+        let request = SearchThreads { filter, ..request };
         self.read(move |storage| storage.search_threads(&request)).await
     }
 
     /// How many threads a filter means. Fails as [`search_threads`](Self::search_threads) does.
     pub async fn count_threads(&self, filter: ThreadFilter) -> Result<usize, Error> {
-        filter.check()?;
+        let rows = self.rows(Resource::Threads, Action::Search)?;
+        let Some(filter) = among(&rows, filter)? else { return Ok(0) };
         self.read(move |storage| storage.count_threads(&filter)).await
     }
 
@@ -34,8 +40,17 @@ impl Handle {
     ///
     /// The copy is stored when the answer comes. Fails with [`Error::ThreadNotFound`].
     pub async fn copy_thread(&self, source: Uuid) -> Result<Thread, Error> {
+        let rows = self.rows(Resource::Threads, Action::Create)?;
+        self.thread(source).await?;
         let thread_id = self.0.environment.ids.random();
-        self.order(thread_id, |reply| BecomeCopy { source, reply }).await
+        let copy = self.order(thread_id, Rows::all(), |reply| BecomeCopy { source, reply }).await?;
+        if rows.have(&copy.metadata) {
+            return Ok(copy);
+        }
+        // What others may be read of is copied for whoever asks; until then it is seen by those who see the other.
+        let mut metadata = Map::new();
+        rows.stamp(&mut metadata);
+        self.order(thread_id, Rows::all(), |reply| Describe { metadata, ttl: None, reply }).await
     }
 
     /// Takes away of threads what nobody needs, and says of how many. A thread that is deleted is stopped first; one
@@ -46,12 +61,15 @@ impl Handle {
     }
 
     async fn prune(&self, request: PruneThreads) -> Result<usize, Error> {
+        let rows = self.rows(Resource::Threads, Action::Delete)?;
         let PruneThreads { thread_ids, strategy } = request;
         let mut count = 0;
         for thread_id in thread_ids {
             count += usize::from(pruned(match strategy {
                 PruneStrategy::Delete => self.delete_thread(thread_id).await,
-                PruneStrategy::KeepLatest => self.order(thread_id, |reply| KeepLatest { reply }).await,
+                PruneStrategy::KeepLatest => {
+                    self.order(thread_id, rows.clone(), |reply| KeepLatest { reply }).await
+                }
             })?);
         }
         Ok(count)
@@ -67,7 +85,7 @@ impl Handle {
             let expired = self.read(move |storage| storage.expired_threads(now, SWEPT)).await?;
             let mut swept = 0;
             for thread_id in &expired {
-                match pruned(self.order(*thread_id, |reply| Expire { reply }).await) {
+                match pruned(self.order(*thread_id, Rows::all(), |reply| Expire { reply }).await) {
                     Ok(is_swept) => swept += usize::from(is_swept),
                     Err(Error::Stopping) => return Err(Error::Stopping),
                     // One that does not read holds up none of those that come after it.
@@ -99,9 +117,19 @@ impl Handle {
 
     /// How much room a thread takes in storage. Fails with [`Error::ThreadNotFound`].
     pub async fn thread_usage(&self, thread_id: Uuid) -> Result<ThreadUsage, Error> {
-        let found = self.read(move |storage| storage.usage(thread_id)).await?;
+        let rows = self.rows(Resource::Threads, Action::Read)?;
+        let find = move |storage: &mut dyn Read| {
+            if is_among(storage, &rows, thread_id)? { storage.usage(thread_id) } else { Ok(None) }
+        };
+        let found = self.read(find).await?;
         found.ok_or(Error::ThreadNotFound { thread_id })
     }
+}
+
+/// The filter of those that it means and that are among these; `None` when there can be none.
+fn among(rows: &Rows, filter: ThreadFilter) -> Result<Option<ThreadFilter>, Error> {
+    filter.check()?;
+    Ok(rows.narrow(filter.metadata).map(|metadata| ThreadFilter { metadata, ..filter }))
 }
 
 /// Whether anything was taken away; a thread that is not there, or busy, stays out of it.

@@ -17,6 +17,7 @@ use eddyline_engine::store::{
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use crate::access::Action;
 use crate::actors::{ReaderPool, StorageActor};
 use crate::clock::Clock;
 use crate::error::Error;
@@ -158,6 +159,9 @@ impl Handle {
     /// The item, if it exists. One that lives for a time does so from now, unless the request or
     /// [`Options::refresh_item_ttl`] says otherwise.
     pub async fn item(&self, request: GetItem) -> Result<Option<Item>, Error> {
+        if !self.items_below(Action::Get)?.has(&request.place.namespace) {
+            return Ok(None);
+        }
         let store = self.store();
         self.on_pool(async move { Ok(store.get(request).await?) }).await
     }
@@ -167,12 +171,14 @@ impl Handle {
     /// It is stored when the answer comes. Fails with [`Error::Store`]: [`StoreError::Label`],
     /// [`StoreError::Namespace`], and [`StoreError::Embedding`] where there is an index.
     pub async fn put_item(&self, request: PutItem) -> Result<(), Error> {
+        self.items_below(Action::Put)?.check(&request.place.namespace)?;
         let store = self.store();
         self.on_pool(async move { Ok(store.put(request).await?) }).await
     }
 
     /// Removes the item, if it exists. It is gone when the answer comes.
     pub async fn delete_item(&self, place: Place) -> Result<(), Error> {
+        self.items_below(Action::Delete)?.check(&place.namespace)?;
         let store = self.store();
         self.on_pool(async move { Ok(store.delete(place).await?) }).await
     }
@@ -182,12 +188,17 @@ impl Handle {
     /// A query fails with [`Error::Store`]: [`StoreError::NoIndex`] where there is no index, and
     /// [`StoreError::Embedding`].
     pub async fn search_items(&self, request: SearchItems) -> Result<Vec<FoundItem>, Error> {
+        let SearchItems { prefix, .. } = request;
+        let Some(prefix) = self.items_below(Action::Search)?.narrow(prefix) else { return Ok(Vec::new()) };
+        let request = SearchItems { prefix, ..request };
         let store = self.store();
         self.on_pool(async move { Ok(store.search(request).await?) }).await
     }
 
     /// The namespaces that hold items, in ascending order.
     pub async fn item_namespaces(&self, request: ListNamespaces) -> Result<Vec<Vec<String>>, Error> {
+        let below = self.items_below(Action::ListNamespaces)?;
+        let Some(request) = below.narrow_list(request) else { return Ok(Vec::new()) };
         let store = self.store();
         self.on_pool(async move { Ok(store.namespaces(request).await?) }).await
     }

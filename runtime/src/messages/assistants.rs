@@ -6,6 +6,7 @@ use actix::Message;
 use uuid::Uuid;
 
 use super::Reply;
+use crate::access::Rows;
 use crate::assistants::{Assistant, AssistantVersion, CreateAssistant, UpdateAssistant};
 
 /// Makes an assistant; answers when it is stored.
@@ -13,6 +14,8 @@ use crate::assistants::{Assistant, AssistantVersion, CreateAssistant, UpdateAssi
 #[rtype(result = "()")]
 pub(crate) struct MakeAssistant {
     pub(crate) assistant_id: Uuid,
+    /// One that is there already is given back only if it is one of these.
+    pub(crate) rows: Rows,
     pub(crate) request: CreateAssistant,
     pub(crate) reply: Reply<Arc<Assistant>>,
 }
@@ -21,6 +24,7 @@ pub(crate) struct MakeAssistant {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct ReviseAssistant {
+    pub(crate) rows: Rows,
     pub(crate) request: UpdateAssistant,
     pub(crate) reply: Reply<Arc<Assistant>>,
 }
@@ -29,6 +33,7 @@ pub(crate) struct ReviseAssistant {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct RestoreVersion {
+    pub(crate) rows: Rows,
     pub(crate) version: AssistantVersion,
     pub(crate) reply: Reply<Arc<Assistant>>,
 }
@@ -38,5 +43,6 @@ pub(crate) struct RestoreVersion {
 #[rtype(result = "()")]
 pub(crate) struct ForgetAssistant {
     pub(crate) assistant_id: Uuid,
+    pub(crate) rows: Rows,
     pub(crate) reply: Reply<()>,
 }

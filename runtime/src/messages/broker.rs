@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use actix::Message;
+use serde_json::{Map, Value};
 use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use crate::access::Rows;
 use crate::runs::Begin;
 use crate::stream::feed::Feed;
 use crate::stream::{Batch, Entry, SubscriberId};
@@ -30,6 +32,15 @@ pub(crate) struct Subscribe {
     /// True when nothing more will happen in that run.
     pub(crate) over: bool,
     pub(crate) tokens: bool,
+    /// Nothing is told of a thread that is none of these.
+    pub(crate) rows: Rows,
+}
+
+/// The thread, for which listeners may have waited, is made, and this is said of it: some of them must not know of it.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct IsHere {
+    pub(crate) metadata: Map<String, Value>,
 }
 
 /// Hands listeners what they have not seen. The broker says it to itself.

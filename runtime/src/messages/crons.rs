@@ -7,6 +7,7 @@ use eddyline_engine::ids::Timestamp;
 use uuid::Uuid;
 
 use super::Reply;
+use crate::access::Rows;
 use crate::crons::{CreateCron, Cron, CronTerms};
 use crate::error::Error;
 
@@ -28,6 +29,8 @@ pub(crate) type Revision = Box<dyn FnOnce(&mut CronTerms) -> Result<(), Error> +
 #[rtype(result = "()")]
 pub(crate) struct ReviseCron {
     pub(crate) cron_id: Uuid,
+    /// It is not there if it is none of these.
+    pub(crate) rows: Rows,
     pub(crate) revision: Revision,
     pub(crate) reply: Reply<Cron>,
 }
@@ -43,6 +46,8 @@ impl fmt::Debug for ReviseCron {
 #[rtype(result = "()")]
 pub(crate) struct ForgetCron {
     pub(crate) cron_id: Uuid,
+    /// It is not there if it is none of these.
+    pub(crate) rows: Rows,
     pub(crate) reply: Reply<()>,
 }
 

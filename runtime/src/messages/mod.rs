@@ -18,11 +18,13 @@ use crate::error::Error;
 use crate::storage::{Error as StorageError, Result as StorageResult};
 
 pub(crate) use assistants::{ForgetAssistant, MakeAssistant, RestoreVersion, ReviseAssistant};
-pub(crate) use broker::{Attach, CloseStreams, NeverBegan, Past, PushAll, Ready, Subscribe, Unsubscribe};
+pub(crate) use broker::{
+    Attach, CloseStreams, IsHere, NeverBegan, Past, PushAll, Ready, Subscribe, Unsubscribe,
+};
 pub(crate) use crons::{ForgetCron, MakeCron, ReviseCron, SettleTicks, Settled, TakeTicks, Tick, Ticks};
 pub(crate) use run::{CancelTasks, CutOff, StartAttempt};
 pub(crate) use storage::{After, DrainStorage, Flush, Look, Put};
-pub(crate) use supervisor::{Forward, Origin, Sleepy, StopThreads, ThreadGone, ThreadOrder};
+pub(crate) use supervisor::{Among, Forward, Origin, Sleepy, StopThreads, ThreadGone, ThreadOrder};
 pub(crate) use thread::{
     BecomeCopy, Cancel, Describe, Drain, Expire, FallAsleep, ForgetRun, ForgetThread, Join, KeepLatest,
     LastCommitKnown, MakeThread, ReadNewest, ReadPast, Resume, ReviseState, RunEnd, RunOver, StoreCommit,

@@ -4,12 +4,17 @@ use actix::Message;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use crate::access::Rows;
+
 /// An order of a client to a thread.
 pub(crate) trait ThreadOrder: Message<Result = ()> + Send + 'static {
     /// Where the thread is from, if it is not awake.
     fn origin(&self) -> Origin {
         Origin::Stored
     }
+
+    /// Answers as if there were no such thread: it is one that whoever orders this must not know of.
+    fn refuse(self, thread_id: Uuid);
 }
 
 /// Where a thread is from that has to be woken.
@@ -28,7 +33,17 @@ pub(crate) enum Origin {
 #[rtype(result = "()")]
 pub(crate) struct Forward<M: ThreadOrder> {
     pub(crate) thread_id: Uuid,
+    /// The thread carries the order out if it is one of these.
+    pub(crate) rows: Rows,
     pub(crate) message: M,
+}
+
+/// An order as it comes to its thread.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Among<M: ThreadOrder> {
+    pub(crate) rows: Rows,
+    pub(crate) order: M,
 }
 
 /// A thread has nothing to do and would like to go to sleep.

@@ -10,12 +10,14 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use uuid::Uuid;
 
 use super::{Answer, Origin, Reply, ThreadOrder};
+use crate::access::Rows;
 use crate::actors::BrokerActor;
 use crate::assistants::Assistant;
+use crate::error::Error;
 use crate::runs::{CancelRun, Listen, Run, StartRun};
 use crate::standing::Standing;
 use crate::state::{CheckpointAddress, UpdateState};
-use crate::storage::{Change, Error, Result};
+use crate::storage::{Change, Error as StorageError, Result};
 use crate::stream::demand::Demand;
 use crate::stream::{Entry, Subscription};
 use crate::threads::{IfExists, Thread, Ttl};
@@ -49,6 +51,8 @@ pub(crate) struct Join {
     pub(crate) request: Listen,
     /// Whether to wait for a thread that does not exist.
     pub(crate) waits: bool,
+    /// If the thread comes, and is none of these, nothing of it is told.
+    pub(crate) rows: Rows,
     pub(crate) reply: Reply<Subscription>,
 }
 
@@ -123,26 +127,55 @@ pub(crate) struct Resume {
     pub(crate) permit: Option<OwnedSemaphorePermit>,
 }
 
-impl ThreadOrder for BecomeCopy {}
-impl ThreadOrder for Expire {}
-impl ThreadOrder for KeepLatest {}
-impl ThreadOrder for Resume {}
-impl ThreadOrder for Describe {}
-impl ThreadOrder for Cancel {}
-impl ThreadOrder for ForgetRun {}
-impl ThreadOrder for ForgetThread {}
+/// Refuses orders as if the thread were not there.
+macro_rules! not_found {
+    ($($order:ty),*) => {$(
+        impl ThreadOrder for $order {
+            fn refuse(self, thread_id: Uuid) {
+                self.reply.send(Err(Error::ThreadNotFound { thread_id }));
+            }
+        }
+    )*};
+}
+
+not_found!(BecomeCopy, Describe, Expire, ForgetThread, Join, KeepLatest, ReviseState);
+
+impl ThreadOrder for Cancel {
+    fn refuse(self, _: Uuid) {
+        self.reply.send(Err(Error::NothingToCancel { run_id: self.request.run_id }));
+    }
+}
+
+impl ThreadOrder for ForgetRun {
+    fn refuse(self, _: Uuid) {
+        self.reply.send(Err(Error::RunNotFound { run_id: self.run_id }));
+    }
+}
+
 impl ThreadOrder for MakeThread {
     fn origin(&self) -> Origin {
         self.origin
     }
+
+    /// That the id is taken cannot be kept from whoever wants it.
+    fn refuse(self, thread_id: Uuid) {
+        self.reply.send(Err(Error::ThreadExists { thread_id }));
+    }
 }
-impl ThreadOrder for ReviseState {}
+
+impl ThreadOrder for Resume {
+    fn refuse(self, _: Uuid) {}
+}
+
 impl ThreadOrder for SubmitRun {
     fn origin(&self) -> Origin {
         self.origin
     }
+
+    fn refuse(self, thread_id: Uuid) {
+        self.reply.send(Err(Error::ThreadNotFound { thread_id }));
+    }
 }
-impl ThreadOrder for Join {}
 
 /// Stores a commit of a run. Refused when the epoch is not the thread's own.
 #[derive(Debug, Message)]
@@ -186,7 +219,7 @@ pub(crate) struct ReadPast {
 #[rtype(result = "()")]
 pub(crate) struct Unsealed {
     pub(crate) run_id: Uuid,
-    pub(crate) error: Error,
+    pub(crate) error: StorageError,
     /// The run's, who has not heard of it.
     pub(crate) answer: Answer,
 }
@@ -248,7 +281,7 @@ pub(crate) struct Stored {
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct WriteFailed {
-    pub(crate) error: Error,
+    pub(crate) error: StorageError,
 }
 
 /// Nobody listens any more.

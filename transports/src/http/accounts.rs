@@ -30,7 +30,7 @@ pub(super) async fn accounted(
     let (began, method) = (Instant::now(), known(request.method()));
     let id = match request.headers().get(REQUEST_ID).filter(|id| is_plain(id)) {
         Some(id) => id.clone(),
-        None => fresh(served.runtime.new_request_id()),
+        None => fresh(served.new_request_id()),
     };
     request.headers_mut().insert(REQUEST_ID, id.clone());
     let mut answer = next.call(request).await?;

@@ -99,6 +99,7 @@ impl From<eddyline_runtime::Error> for Refusal {
             | Error::VersionNotFound { .. }
             | Error::GraphNotFound { .. }
             | Error::NothingToCancel { .. } => Reason::NotFound,
+            Error::Forbidden { .. } => Reason::Forbidden,
             Error::ThreadExists { .. }
             | Error::ThreadBusy { .. }
             | Error::NotAsked { .. }

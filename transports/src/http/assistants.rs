@@ -15,51 +15,61 @@ use crate::wire::{
 };
 
 /// `POST /assistants`.
-pub(super) async fn create(served: Data<Served>, payload: Payload) -> Answer {
+pub(super) async fn create(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
     let request = served.body::<AssistantBody>(payload).await?.into_request()?;
-    changed(&served, |runtime| async move { runtime.create_assistant(request).await }).await
+    changed(&served, &asked, |runtime| async move { runtime.create_assistant(request).await }).await
 }
 
 /// `POST /assistants/search`.
-pub(super) async fn search(served: Data<Served>, payload: Payload) -> Answer {
-    let (search, all) = searched(&served, payload).await?;
+pub(super) async fn search(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
+    let (search, all) = searched(&served, &asked, payload).await?;
     let (page, select) = search.page(&all)?;
     answer::page(&page, &select)
 }
 
 /// `POST /assistants/count`.
-pub(super) async fn count(served: Data<Served>, payload: Payload) -> Answer {
-    let (search, all) = searched(&served, payload).await?;
+pub(super) async fn count(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
+    let (search, all) = searched(&served, &asked, payload).await?;
     Ok(answer::json(&search.count(&all)?))
 }
 
 /// `GET /assistants/{assistant_id}`: by its id, and not by that of its graph.
-pub(super) async fn read(served: Data<Served>, path: Path<String>) -> Answer {
-    let assistant = served.runtime.assistant(&assistant_id(&path)?.to_string())?;
+pub(super) async fn read(served: Data<Served>, path: Path<String>, asked: HttpRequest) -> Answer {
+    let assistant = served.runtime_for(&asked).assistant(&assistant_id(&path)?.to_string())?;
     Ok(answer::json(&AssistantJson(&assistant)))
 }
 
 /// `PATCH /assistants/{assistant_id}`: makes a new version, which is the current one.
-pub(super) async fn patch(served: Data<Served>, path: Path<String>, payload: Payload) -> Answer {
+pub(super) async fn patch(
+    served: Data<Served>,
+    path: Path<String>,
+    asked: HttpRequest,
+    payload: Payload,
+) -> Answer {
     let id = assistant_id(&path)?;
     let request = served.body::<AssistantPatch>(payload).await?.into_request(id)?;
-    changed(&served, |runtime| async move { runtime.update_assistant(request).await }).await
+    changed(&served, &asked, |runtime| async move { runtime.update_assistant(request).await }).await
 }
 
 /// `DELETE /assistants/{assistant_id}`: with its versions, and with `delete_threads` with its threads.
 pub(super) async fn delete(served: Data<Served>, path: Path<String>, asked: HttpRequest) -> Answer {
     let threads = query(&asked)?.flag("delete_threads");
     let request = DeleteAssistant { assistant_id: assistant_id(&path)?, threads };
-    let runtime = served.runtime.clone();
+    let runtime = served.runtime_for(&asked);
     detached(async move { runtime.delete_assistant(request).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// `POST /assistants/{assistant_id}/versions`: newest first; that there are none is 404.
-pub(super) async fn versions(served: Data<Served>, path: Path<String>, payload: Payload) -> Answer {
+pub(super) async fn versions(
+    served: Data<Served>,
+    path: Path<String>,
+    asked: HttpRequest,
+    payload: Payload,
+) -> Answer {
     let id = assistant_id(&path)?;
     let request = served.body::<VersionsBody>(payload).await?.into_request(id)?;
-    let versions = served.runtime.assistant_versions(request).await?;
+    let versions = served.runtime_for(&asked).assistant_versions(request).await?;
     if versions.is_empty() {
         return Err(Refusal::not_found(format!("No versions found for assistant {id}")));
     }
@@ -67,22 +77,28 @@ pub(super) async fn versions(served: Data<Served>, path: Path<String>, payload: 
 }
 
 /// `POST /assistants/{assistant_id}/latest`: makes a version the current one.
-pub(super) async fn set_latest(served: Data<Served>, path: Path<String>, payload: Payload) -> Answer {
+pub(super) async fn set_latest(
+    served: Data<Served>,
+    path: Path<String>,
+    asked: HttpRequest,
+    payload: Payload,
+) -> Answer {
     let id = assistant_id(&path)?;
     let LatestBody { version } = served.body(payload).await?;
-    changed(&served, |runtime| async move { runtime.set_latest_version(id, version).await }).await
+    changed(&served, &asked, |runtime| async move { runtime.set_latest_version(id, version).await }).await
 }
 
 /// `GET /assistants/{assistant_id}/graph`: the graph as nodes and edges; `xray` opens nested ones.
 pub(super) async fn graph(served: Data<Served>, path: Path<String>, asked: HttpRequest) -> Answer {
     let depth = xray(&query(&asked)?)?;
-    Ok(answer::json(&DrawingJson::new(served.runtime.graph(&path)?.draw(depth))))
+    Ok(answer::json(&DrawingJson::new(served.runtime_for(&asked).graph(&path)?.draw(depth))))
 }
 
 /// `GET /assistants/{assistant_id}/schemas`.
-pub(super) async fn schemas(served: Data<Served>, path: Path<String>) -> Answer {
+pub(super) async fn schemas(served: Data<Served>, path: Path<String>, asked: HttpRequest) -> Answer {
     let id = assistant_id(&path)?.to_string();
-    let (assistant, graph) = (served.runtime.assistant(&id)?, served.runtime.graph(&id)?);
+    let runtime = served.runtime_for(&asked);
+    let (assistant, graph) = (runtime.assistant(&id)?, runtime.graph(&id)?);
     Ok(answer::json(&SchemasJson { graph_id: &assistant.graph_id, graph: &graph }))
 }
 
@@ -101,7 +117,7 @@ pub(super) async fn subgraph(
 }
 
 fn inside(served: &Served, id: &str, namespace: Option<&str>, asked: &HttpRequest) -> Answer {
-    let graph = served.runtime.graph(&assistant_id(id)?.to_string())?;
+    let graph = served.runtime_for(asked).graph(&assistant_id(id)?.to_string())?;
     let recurse = query(asked)?.flag("recurse");
     Ok(answer::json(&SubgraphsJson::new(&graph, namespace, recurse)))
 }
@@ -109,22 +125,25 @@ fn inside(served: &Served, id: &str, namespace: Option<&str>, asked: &HttpReques
 /// Has an assistant changed, and says what it is now.
 async fn changed<F: Future<Output = Result<Arc<Assistant>, Error>> + 'static>(
     served: &Served,
+    asked: &HttpRequest,
     change: impl FnOnce(Handle) -> F,
 ) -> Answer {
-    let assistant = detached(change(served.runtime.clone())).await?;
+    let assistant = detached(change(served.runtime_for(asked))).await?;
     Ok(answer::json(&AssistantJson(&assistant)))
 }
 
 /// What to search for, and all that is there to be found.
 async fn searched(
     served: &Served,
+    asked: &HttpRequest,
     payload: Payload,
 ) -> Result<(AssistantSearch, Vec<Arc<Assistant>>), Refusal> {
     let search = served.body::<AssistantSearch>(payload).await?;
+    let runtime = served.runtime_for(asked);
     if let Some(graph_id) = search.graph_id() {
-        served.runtime.check_graph(graph_id)?;
+        runtime.check_graph(graph_id)?;
     }
-    Ok((search, served.runtime.assistants()))
+    Ok((search, runtime.assistants()?))
 }
 
 fn assistant_id(text: &str) -> Result<Uuid, Refusal> {

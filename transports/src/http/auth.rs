@@ -1,6 +1,5 @@
 //! Who asks: known before a handler is, and told to it.
 
-use std::rc::Rc;
 use std::sync::Arc;
 
 use actix_web::body::{EitherBody, MessageBody};
@@ -8,16 +7,12 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::HeaderValue;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, SEC_WEBSOCKET_PROTOCOL, WWW_AUTHENTICATE};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage as _, HttpRequest, ResponseError as _};
-use eddyline_runtime::Handle;
-
+use actix_web::{HttpMessage as _, ResponseError as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::accounts::said_by;
-use super::request::Served;
-use crate::auth::{Authenticate, Credentials, Denied, User};
-use crate::wire::{Reason, Refusal, caller};
+use crate::auth::{Authenticate, Credentials, Denied};
+use crate::wire::{Reason, Refusal};
 
 /// How the protocols begin in whose names pages say who they are when they open a socket.
 const BEARER: &str = "lg.bearer.";
@@ -34,7 +29,7 @@ pub(super) async fn known(
         let said = Credentials { bearer: token.as_deref(), ..credentials(request.headers()) };
         match authenticate.authenticate(said).await {
             Ok(user) => {
-                request.extensions_mut().insert(Rc::new(user));
+                request.extensions_mut().insert(Arc::new(user));
             }
             Err(denied) => return Ok(request.into_response(refused(denied)).map_into_right_body()),
         }
@@ -71,12 +66,4 @@ fn refused(denied: Denied) -> actix_web::HttpResponse {
         answer.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     }
     answer
-}
-
-impl Served {
-    /// The runtime, as whoever sent the request sees it.
-    pub(super) fn runtime_for(&self, asked: &HttpRequest) -> Handle {
-        let user = asked.extensions().get::<Rc<User>>().cloned();
-        self.runtime.on_behalf_of(caller(said_by(asked.headers()), user.as_deref()))
-    }
 }

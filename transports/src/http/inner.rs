@@ -15,7 +15,6 @@ use tokio::sync::OnceCell;
 
 use super::HttpOptions;
 use super::accounts::accounted;
-use super::metrics::Metrics;
 use super::request::Served;
 use super::routes;
 use crate::Shutdown;
@@ -33,17 +32,10 @@ pub(crate) struct Inner {
 impl Inner {
     /// The API over this runtime.
     pub(crate) fn new(runtime: Handle, stop: Shutdown) -> Self {
-        let HttpOptions { stop_grace, cors_origins, .. } = HttpOptions::default();
-        let served = Served {
-            runtime,
-            stop,
-            // The line that a body comes in is bounded.
-            max_body_bytes: usize::MAX,
-            grace: stop_grace,
-            origins: cors_origins,
-            is_guarded: false,
-            metrics: Metrics::new(),
-        };
+        // The line that a body comes in is bounded.
+        let options = HttpOptions { max_body_bytes: usize::MAX, ..HttpOptions::default() };
+        // It belongs to whoever started the program.
+        let served = Served::new(runtime, None, stop, &options);
         Self { served: web::Data::new(served), routes: OnceCell::new() }
     }
 

@@ -16,8 +16,8 @@ pub(super) struct Leaving {
 }
 
 impl Leaving {
-    /// What a reader of `run` asked for; without `cancel`, its leaving changes nothing.
-    pub(super) fn new(run: &Run, cancel: bool, served: &Served) -> Self {
+    /// What a reader of `run` asked for; without somebody who `cancels` it, its leaving changes nothing.
+    pub(super) fn new(run: &Run, cancels: Option<Handle>, served: &Served) -> Self {
         let request = || CancelRun {
             thread_id: run.thread_id,
             run_id: run.run_id,
@@ -25,7 +25,7 @@ impl Leaving {
             reason: "client disconnected from the run stream (on_disconnect=cancel)".to_owned(),
             wait: false,
         };
-        Self { cancels: cancel.then(|| (served.runtime.clone(), request())), stop: served.stop.clone() }
+        Self { cancels: cancels.map(|runtime| (runtime, request())), stop: served.stop.clone() }
     }
 
     /// All was told: there is nothing to cancel any more.

@@ -15,7 +15,7 @@ pub(super) async fn ok(served: Data<Served>, asked: HttpRequest) -> Answer {
     if query(&asked)?.number("check_db")?.unwrap_or_default() == 0 {
         return Ok(answer::json(&wire::ok(None)));
     }
-    let answers = served.runtime.check_storage().await;
+    let answers = served.whole_runtime().check_storage().await;
     if let Err(error) = &answers {
         tracing::error!(%error, "storage does not answer");
     }
@@ -31,7 +31,7 @@ pub(super) async fn info() -> HttpResponse {
 
 /// `GET /metrics`: figures for Prometheus.
 pub(super) async fn metrics(served: Data<Served>) -> Answer {
-    let text = served.metrics.encode(&served.runtime).map_err(|error| answer::unreadable(&error))?;
+    let text = served.metrics.encode(served.whole_runtime()).map_err(|error| answer::unreadable(&error))?;
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     Ok(HttpResponse::Ok().content_type(content_type).body(text))
 }
@@ -40,7 +40,7 @@ pub(super) async fn metrics(served: Data<Served>) -> Answer {
 pub(super) async fn openapi(served: Data<Served>) -> Answer {
     let table = table();
     let operations = table.iter().flat_map(super::operation::Path::described);
-    answer::encoded(document(operations, served.runtime.graph_ids(), served.is_guarded))
+    answer::encoded(document(operations, served.whole_runtime().graph_ids(), served.is_guarded()))
 }
 
 /// `GET /docs`: the same for people, in a page that needs nothing from elsewhere.

@@ -49,9 +49,8 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use self::accounts::accounted;
 pub(crate) use self::inner::Inner;
-use self::metrics::Metrics;
 use self::request::Served;
-use crate::{Authenticate, Error, Shutdown, Transport};
+use crate::{Authenticate, Authorize, Error, Owners, Shutdown, Transport};
 
 /// How many clients may wait for their connection to be accepted; the operating system turns the next one
 /// away, and it tries again.
@@ -76,6 +75,9 @@ pub struct HttpOptions {
     pub cors_origins: Vec<String>,
     /// Finds out who asks; `None` answers everybody. Default: `None`.
     pub authenticate: Option<Arc<dyn Authenticate>>,
+    /// What those may do who are known; without [`authenticate`](Self::authenticate) everybody may do everything.
+    /// Default: [`Owners`].
+    pub authorize: Arc<dyn Authorize>,
 }
 
 impl Default for HttpOptions {
@@ -88,6 +90,7 @@ impl Default for HttpOptions {
             stop_grace: Duration::from_secs(30),
             cors_origins: Vec::new(),
             authenticate: None,
+            authorize: Arc::new(Owners),
         }
     }
 }
@@ -128,15 +131,8 @@ impl Transport for Http {
     async fn serve(self, runtime: Handle, stop: Shutdown) -> Result<(), Error> {
         let Self { listener, options, .. } = self;
         let workers = options.workers.get();
-        let served = web::Data::new(Served {
-            runtime,
-            stop: stop.clone(),
-            max_body_bytes: options.max_body_bytes,
-            grace: options.stop_grace,
-            origins: options.cors_origins.clone(),
-            is_guarded: options.authenticate.is_some(),
-            metrics: Metrics::new(),
-        });
+        let authorize = options.authenticate.as_ref().map(|_| Arc::clone(&options.authorize));
+        let served = web::Data::new(Served::new(runtime, authorize, stop.clone(), &options));
         let app = move || {
             let cors = cors::policy(&options.cors_origins);
             let authenticate = options.authenticate.clone();

@@ -2,8 +2,10 @@
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use eddyline_runtime::{Begin, Handle};
 use futures_util::{Stream, StreamExt as _, stream};
 use tokio::sync::mpsc;
+use uuid::Uuid;
 
 use super::answer::Answer;
 use super::request::{Served, last_event_id, thread_id};
@@ -71,9 +73,17 @@ pub(super) async fn events(
 ) -> Answer {
     let bytes = served.bytes(payload).await?;
     let subscribe = stream_body(&bytes, last_event_id(&asked))?;
+    let (runtime, thread_id) = (served.runtime_for(&asked), thread_id(&path)?);
+    may_listen(&runtime, thread_id).await?;
     let (out, told) = mpsc::channel(WAITING);
-    tell(served.runtime.clone(), thread_id(&path)?, subscribe, out, served.stop.clone());
+    tell(runtime, thread_id, subscribe, out, served.stop.clone());
     Ok(told::events(frames(told), &served))
+}
+
+/// Refuses the thread of somebody else before anything is said of it; one that is not there yet is waited for.
+pub(super) async fn may_listen(runtime: &Handle, thread_id: Uuid) -> Result<(), Refusal> {
+    drop(runtime.listen_for(thread_id, Begin::Now).await?);
+    Ok(())
 }
 
 /// The frames of a thread for one reader; that they break off tells it to come back. Dropping them unsubscribes.

@@ -1,32 +1,83 @@
 //! What handlers are given: the server that they work for, bodies, and ids out of paths.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::HttpRequest;
 use actix_web::web::{self, Bytes, Payload};
-use eddyline_runtime::Handle;
+use actix_web::{HttpMessage as _, HttpRequest};
+use eddyline_runtime::{Handle, Verdict};
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use super::HttpOptions;
+use super::accounts::said_by;
 use super::metrics::Metrics;
-use crate::Shutdown;
-use crate::wire::{self, Query, Reason, Refusal, id};
+use crate::wire::{self, Query, Reason, Refusal, caller, id};
+use crate::{Authorize, Shutdown, User};
 
 /// What every handler has at hand.
 pub(super) struct Served {
-    pub(super) runtime: Handle,
+    /// As nobody in particular sees it. Handlers ask for it as whoever sent the request does.
+    runtime: Handle,
+    /// What those may do who are known; `None` when everybody may do everything.
+    authorize: Option<Arc<dyn Authorize>>,
     pub(super) stop: Shutdown,
     pub(super) max_body_bytes: usize,
     /// How long what is under way may go on after the order to stop.
     pub(super) grace: Duration,
     /// The web origins whose pages may connect; empty for every origin.
     pub(super) origins: Vec<String>,
-    /// Whether those who ask must say who they are.
-    pub(super) is_guarded: bool,
     pub(super) metrics: Metrics,
 }
 
 impl Served {
+    /// What handlers have at hand, of a server that goes by these options.
+    pub(super) fn new(
+        runtime: Handle,
+        authorize: Option<Arc<dyn Authorize>>,
+        stop: Shutdown,
+        options: &HttpOptions,
+    ) -> Self {
+        Self {
+            runtime,
+            authorize,
+            stop,
+            max_body_bytes: options.max_body_bytes,
+            grace: options.stop_grace,
+            origins: options.cors_origins.clone(),
+            metrics: Metrics::new(),
+        }
+    }
+
+    /// The runtime, as whoever sent the request sees it.
+    pub(super) fn runtime_for(&self, asked: &HttpRequest) -> Handle {
+        let user = asked.extensions().get::<Arc<User>>().cloned();
+        let runtime = self.runtime.on_behalf_of(caller(said_by(asked.headers()), user.as_deref()));
+        match (self.authorize.clone(), user) {
+            (None, _) => runtime,
+            (Some(authorize), Some(user)) => {
+                runtime.limited_to(move |resource, action| authorize.authorize(&user, resource, action))
+            }
+            // Nobody was asked who they are, so they have nothing.
+            (Some(_), None) => runtime.limited_to(|_, _| Verdict::Deny("Forbidden".to_owned())),
+        }
+    }
+
+    /// Whether requests have to say who sends them.
+    pub(super) fn is_guarded(&self) -> bool {
+        self.authorize.is_some()
+    }
+
+    /// The runtime as it is, for what says nothing of anybody.
+    pub(super) fn whole_runtime(&self) -> &Handle {
+        &self.runtime
+    }
+
+    /// A fresh id, for a request whose client gave it none.
+    pub(super) fn new_request_id(&self) -> Uuid {
+        self.runtime.new_request_id()
+    }
+
     /// When an answer that is under way has to end: runs reach a commit first, which ends their streams.
     pub(super) fn last_moment(&self) -> impl Future<Output = ()> + use<> {
         self.stop.over(self.grace)

@@ -78,7 +78,7 @@ pub(super) async fn batch(served: Data<Served>, asked: HttpRequest, payload: Pay
 pub(super) async fn cancel(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
     let cancel = Cancel::from_query(&query(&asked)?);
     let request = served.body::<CancelBody>(payload).await?.into_request(cancel)?;
-    let runtime = served.runtime.clone();
+    let runtime = served.runtime_for(&asked);
     match detached(async move { runtime.cancel_runs(request).await }).await? {
         0 => Err(Refusal::not_found("No runs found to cancel.")),
         _ => Ok(HttpResponse::NoContent().finish()),
@@ -120,22 +120,27 @@ enum Attended {
 struct Started {
     run: Run,
     subscription: Subscription,
+    /// As whoever asked for it sees it.
+    runtime: Handle,
     /// Whether a reader that goes away takes the run with it.
     cancel_on_disconnect: bool,
 }
 
 impl Started {
+    /// Who cancels the run when its reader goes away.
+    fn cancels(&self) -> Option<Handle> {
+        self.cancel_on_disconnect.then(|| self.runtime.clone())
+    }
+
     fn stream(self, at: &At, served: &Served) -> HttpResponse {
-        let leaving = Leaving::new(&self.run, self.cancel_on_disconnect, served);
-        let frames =
-            told::frames(&self.run, Events::new(&self.run), self.subscription, served.runtime.clone());
+        let leaving = Leaving::new(&self.run, self.cancels(), served);
+        let frames = told::frames(&self.run, Events::new(&self.run), self.subscription, self.runtime);
         told::event_stream(at, leaving.watch(frames), served)
     }
 
     fn wait(self, or_else: OrElse, served: &Served) -> HttpResponse {
-        let leaving = Leaving::new(&self.run, self.cancel_on_disconnect, served);
-        let runtime = served.runtime.clone();
-        let result = told::result(self.run.clone(), self.subscription, or_else, leaving, runtime);
+        let leaving = Leaving::new(&self.run, self.cancels(), served);
+        let result = told::result(self.run.clone(), self.subscription, or_else, leaving, self.runtime);
         told::document(&self.run, result, served)
     }
 }
@@ -152,6 +157,7 @@ async fn start(
     let cancel_on_disconnect = body.cancels_on_disconnect();
     let request = StartRun { attended: attended == Attended::Yes, ..body.into_request(thread_id)? };
     let runtime = served.runtime_for(asked);
-    let (run, subscription) = detached(async move { runtime.start_run(request).await }).await?;
-    Ok(Started { run, subscription, cancel_on_disconnect })
+    let starter = runtime.clone();
+    let (run, subscription) = detached(async move { starter.start_run(request).await }).await?;
+    Ok(Started { run, subscription, runtime, cancel_on_disconnect })
 }

@@ -13,47 +13,62 @@ use crate::wire::{
 
 /// `GET /threads/{thread_id}/state`.
 pub(super) async fn newest(served: Data<Served>, path: Path<String>, asked: HttpRequest) -> Answer {
-    read(&served, read_state(thread_id(&path)?, None, &query(&asked)?)?).await
+    read(&served, &asked, read_state(thread_id(&path)?, None, &query(&asked)?)?).await
 }
 
 /// `GET /threads/{thread_id}/state/{checkpoint_id}`.
 pub(super) async fn at(served: Data<Served>, path: Path<(String, String)>, asked: HttpRequest) -> Answer {
     let (thread, checkpoint) = &*path;
-    read(&served, read_state(thread_id(thread)?, Some(checkpoint), &query(&asked)?)?).await
+    read(&served, &asked, read_state(thread_id(thread)?, Some(checkpoint), &query(&asked)?)?).await
 }
 
 /// `POST /threads/{thread_id}/state/checkpoint`.
-pub(super) async fn at_checkpoint(served: Data<Served>, path: Path<String>, payload: Payload) -> Answer {
+pub(super) async fn at_checkpoint(
+    served: Data<Served>,
+    path: Path<String>,
+    asked: HttpRequest,
+    payload: Payload,
+) -> Answer {
     let thread_id = thread_id(&path)?;
-    read(&served, served.body::<StateAtBody>(payload).await?.into_request(thread_id)?).await
+    read(&served, &asked, served.body::<StateAtBody>(payload).await?.into_request(thread_id)?).await
 }
 
-async fn read(served: &Served, (request, select): (ReadState, SelectState)) -> Answer {
-    let state = served.runtime.state(request).await?;
+async fn read(served: &Served, asked: &HttpRequest, (request, select): (ReadState, SelectState)) -> Answer {
+    let state = served.runtime_for(asked).state(request).await?;
     answer::encoded(select.of(&state))
 }
 
 /// `POST /threads/{thread_id}/state`.
-pub(super) async fn update(served: Data<Served>, path: Path<String>, payload: Payload) -> Answer {
+pub(super) async fn update(
+    served: Data<Served>,
+    path: Path<String>,
+    asked: HttpRequest,
+    payload: Payload,
+) -> Answer {
     let thread_id = thread_id(&path)?;
     let request = served.body::<UpdateBody>(payload).await?.into_request(thread_id)?;
-    let runtime = served.runtime.clone();
+    let runtime = served.runtime_for(&asked);
     let address = detached(async move { runtime.update_state(request).await }).await?;
     Ok(answer::json(&UpdatedStateJson { thread_id, address }))
 }
 
 /// `GET /threads/{thread_id}/history`.
 pub(super) async fn history(served: Data<Served>, path: Path<String>, asked: HttpRequest) -> Answer {
-    former(&served, read_history(thread_id(&path)?, &query(&asked)?)?).await
+    former(&served, &asked, read_history(thread_id(&path)?, &query(&asked)?)?).await
 }
 
 /// `POST /threads/{thread_id}/history`.
-pub(super) async fn search_history(served: Data<Served>, path: Path<String>, payload: Payload) -> Answer {
+pub(super) async fn search_history(
+    served: Data<Served>,
+    path: Path<String>,
+    asked: HttpRequest,
+    payload: Payload,
+) -> Answer {
     let thread_id = thread_id(&path)?;
-    former(&served, served.body::<HistoryBody>(payload).await?.into_request(thread_id)?).await
+    former(&served, &asked, served.body::<HistoryBody>(payload).await?.into_request(thread_id)?).await
 }
 
-async fn former(served: &Served, request: ReadHistory) -> Answer {
-    let states = served.runtime.history(request).await?;
+async fn former(served: &Served, asked: &HttpRequest, request: ReadHistory) -> Answer {
+    let states = served.runtime_for(asked).history(request).await?;
     Ok(answer::json(&states.iter().map(ThreadStateJson).collect::<Vec<_>>()))
 }

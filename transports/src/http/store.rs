@@ -11,9 +11,9 @@ use crate::wire::{
 };
 
 /// `PUT /store/items`.
-pub(super) async fn put(served: Data<Served>, payload: Payload) -> Answer {
+pub(super) async fn put(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
     let request = served.body::<PutItemBody>(payload).await?.into_request()?;
-    let runtime = served.runtime.clone();
+    let runtime = served.runtime_for(&asked);
     detached(async move { runtime.put_item(request).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
@@ -23,28 +23,28 @@ pub(super) async fn read(served: Data<Served>, asked: HttpRequest) -> Answer {
     let Some(request) = get_item(&query(&asked)?)? else {
         return Ok(HttpResponse::BadRequest().json(key_missing()));
     };
-    let item = served.runtime.item(request).await?;
+    let item = served.runtime_for(&asked).item(request).await?;
     Ok(answer::json(&item.as_ref().map(ItemJson::new)))
 }
 
 /// `DELETE /store/items`.
-pub(super) async fn delete(served: Data<Served>, payload: Payload) -> Answer {
+pub(super) async fn delete(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
     let place = served.body::<DeleteItemBody>(payload).await?.into_place()?;
-    let runtime = served.runtime.clone();
+    let runtime = served.runtime_for(&asked);
     detached(async move { runtime.delete_item(place).await }).await?;
     Ok(HttpResponse::NoContent().finish())
 }
 
 /// `POST /store/items/search`.
-pub(super) async fn search(served: Data<Served>, payload: Payload) -> Answer {
+pub(super) async fn search(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
     let request = served.body::<SearchItemsBody>(payload).await?.into_request()?;
-    let found = served.runtime.search_items(request).await?;
+    let found = served.runtime_for(&asked).search_items(request).await?;
     Ok(answer::json(&FoundItemsJson::new(&found)))
 }
 
 /// `POST /store/namespaces`.
-pub(super) async fn namespaces(served: Data<Served>, payload: Payload) -> Answer {
+pub(super) async fn namespaces(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
     let request = served.body::<NamespacesBody>(payload).await?.into_request()?;
-    let namespaces = served.runtime.item_namespaces(request).await?;
+    let namespaces = served.runtime_for(&asked).item_namespaces(request).await?;
     Ok(answer::json(&NamespacesJson { namespaces }))
 }

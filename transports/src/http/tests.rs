@@ -9,11 +9,10 @@ use actix_web::{App, web};
 use eddyline_runtime::Runtime;
 
 use super::accounts::accounted;
-use super::metrics::Metrics;
 use super::operation::{Path, get};
 use super::request::Served;
 use super::{cors, routes};
-use crate::Shutdown;
+use crate::{HttpOptions, Shutdown};
 
 /// An answer: status, the headers asked for, body.
 struct Answer {
@@ -30,15 +29,8 @@ impl Answer {
 
 async fn ask(request: TestRequest) -> Answer {
     let runtime = Runtime::builder().start().unwrap();
-    let served = Served {
-        runtime: runtime.handle(),
-        stop: Shutdown::new(),
-        max_body_bytes: 64,
-        grace: Duration::ZERO,
-        origins: Vec::new(),
-        is_guarded: false,
-        metrics: Metrics::new(),
-    };
+    let options = HttpOptions { max_body_bytes: 64, stop_grace: Duration::ZERO, ..HttpOptions::default() };
+    let served = Served::new(runtime.handle(), None, Shutdown::new(), &options);
     let broken = || async {
         assert!(std::hint::black_box(false), "this handler always panics");
         ""

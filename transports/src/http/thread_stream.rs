@@ -19,9 +19,10 @@ pub(super) async fn stream(served: Data<Served>, path: Path<String>, asked: Http
     let modes = ThreadModes::from_query(&query(&asked)?)?;
     let place = thread_place(last_event_id(&asked))?;
     let request = Listen { thread_id, run_id: None, begin: place.begin(), tokens: false };
-    let all = served.runtime.listen(request).await?;
+    let runtime = served.runtime_for(&asked);
+    let all = runtime.listen(request).await?;
     let events = ThreadEvents::new(modes, place);
-    Ok(told::events(frames(events, modes, all, served.runtime.clone()), &served))
+    Ok(told::events(frames(events, modes, all, runtime), &served))
 }
 
 /// The frames of a thread for one reader. Dropping them unsubscribes.

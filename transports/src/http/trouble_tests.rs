@@ -11,10 +11,9 @@ use eddyline_runtime::storage::{Error as StorageError, MemoryStorage, Read, Read
 use eddyline_runtime::{CreateThread, Handle, Options, Runtime, StartRun};
 use serde_json::{Value, json};
 
-use super::metrics::Metrics;
 use super::request::Served;
 use super::routes;
-use crate::Shutdown;
+use crate::{HttpOptions, Shutdown};
 
 /// Memory on a disk that may be full.
 struct Disk {
@@ -64,15 +63,9 @@ fn graph() -> CompiledGraph<Work> {
 
 /// An answer: status, `retry-after`, the document.
 async fn ask(runtime: &Handle, request: TestRequest) -> (u16, Option<String>, Value) {
-    let served = Served {
-        runtime: runtime.clone(),
-        stop: Shutdown::new(),
-        max_body_bytes: 1 << 16,
-        grace: Duration::ZERO,
-        origins: Vec::new(),
-        is_guarded: false,
-        metrics: Metrics::new(),
-    };
+    let options =
+        HttpOptions { max_body_bytes: 1 << 16, stop_grace: Duration::ZERO, ..HttpOptions::default() };
+    let served = Served::new(runtime.clone(), None, Shutdown::new(), &options);
     let app = App::new().app_data(web::Data::new(served)).configure(routes::configure);
     let answer = call_service(&init_service(app).await, request.to_request()).await;
     let retry = answer.headers().get("retry-after").map(|value| value.to_str().unwrap().to_owned());

@@ -18,6 +18,7 @@ use tokio::time::{Instant, interval_at, timeout};
 use uuid::Uuid;
 
 use super::answer::Answer;
+use super::protocol::may_listen;
 use super::request::{Served, query, thread_id};
 use crate::protocol::Session;
 use crate::wire::protocol::{Answer as Reply, Ends, Outgoing, Problem, Request, Style, heartbeat};
@@ -61,13 +62,16 @@ pub(super) async fn connect(
         return Err(Refusal::new(Reason::MethodNotAllowed, "Method Not Allowed"));
     }
     check_origin(&asked, &served.origins)?;
+    let (thread_id, runtime) = (thread_id(&path), served.runtime_for(&asked));
+    if let Ok(thread_id) = thread_id {
+        may_listen(&runtime, thread_id).await?;
+    }
     let beats = query(&asked)?.text("heartbeat").and_then(|text| text.parse::<u64>().ok());
     let (mut answer, socket, messages) = actix_ws::handle(&asked, payload)
         .map_err(|error| Refusal::new(Reason::BadRequest, error.to_string()))?;
     echo_protocol(&asked, &mut answer);
     let messages = messages.max_frame_size(MESSAGE_BYTES).aggregate_continuations();
     let messages = messages.max_continuation_size(MESSAGE_BYTES);
-    let (thread_id, runtime) = (thread_id(&path), served.runtime_for(&asked));
     actix_web::rt::spawn(async move {
         match thread_id {
             Ok(thread_id) => serve(&served, (runtime, thread_id), socket, messages, beats).await,

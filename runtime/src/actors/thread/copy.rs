@@ -33,6 +33,9 @@ impl Handler<BecomeCopy> for ThreadActor {
         ctx.wait(wrap_future::<_, Self>(copied).map(move |copied, thread, ctx: &mut Context<Self>| {
             let record = copied.map(|stored| stored.map(|stored| stored.thread)).map_err(Error::from);
             let record = record.and_then(|record| record.ok_or(Error::ThreadNotFound { thread_id: source }));
+            if let Ok(record) = &record {
+                thread.tell_who_waits(record);
+            }
             thread.head = record.as_ref().ok().cloned();
             reply.send(record);
             thread.settle(ctx);

@@ -11,12 +11,15 @@ use tokio::sync::mpsc;
 use uuid::Uuid;
 
 use super::{Queued, ThreadActor};
+use crate::access::Rows;
 use crate::actors::BrokerActor;
 use crate::assistants::Assistant;
 use crate::configuration::{self, Inherited};
 use crate::error::Error;
 use crate::machine::{Effect, Event};
-use crate::messages::{Answer, Describe, Join, MakeThread, Origin, SubmitRun, Subscribe};
+use crate::messages::{
+    Among, Answer, Describe, IsHere, Join, MakeThread, Origin, SubmitRun, Subscribe, ThreadOrder,
+};
 use crate::runs::{Begin, Derived, IfNotExists, Listen, OnCompletion, Questions, Run, RunStatus, StartRun};
 use crate::standing::Standing;
 use crate::storage::Change;
@@ -25,6 +28,24 @@ use crate::threads::{IfExists, Thread, ThreadStatus};
 
 /// How many open questions a run remembers that answers one of them without its id.
 const OPEN: usize = 1_000;
+
+/// Orders about a thread that whoever gives them must not know of are answered as if there were none.
+impl<M: ThreadOrder> Handler<Among<M>> for ThreadActor
+where
+    Self: Handler<M>,
+{
+    type Result = ();
+
+    fn handle(&mut self, Among { rows, order }: Among<M>, ctx: &mut Self::Context) {
+        if self.head.as_ref().is_none_or(|thread| rows.have(&thread.metadata)) {
+            <Self as Handler<M>>::handle(self, order, ctx);
+            return;
+        }
+        self.seen += 1;
+        order.refuse(self.thread_id);
+        self.settle(ctx);
+    }
+}
 
 impl Handler<MakeThread> for ThreadActor {
     type Result = ();
@@ -44,6 +65,9 @@ impl Handler<MakeThread> for ThreadActor {
                 (vec![Change::PutThread(thread.clone())], thread)
             }
         };
+        if self.head.is_none() {
+            self.tell_who_waits(&thread);
+        }
         self.head = Some(thread.clone());
         let answer = Self::answer_or_end(ctx, move |result| reply.send(answered(result, thread)));
         self.put(changes, answer);
@@ -85,12 +109,12 @@ impl Handler<SubmitRun> for ThreadActor {
 impl Handler<Join> for ThreadActor {
     type Result = ();
 
-    fn handle(&mut self, Join { request, waits, reply }: Join, ctx: &mut Self::Context) {
+    fn handle(&mut self, Join { request, waits, rows, reply }: Join, ctx: &mut Self::Context) {
         self.seen += 1;
         if self.head.is_none() && !waits {
             reply.send(Err(Error::ThreadNotFound { thread_id: self.thread_id }));
         } else {
-            reply.send(Ok(self.subscribe(request, ctx)));
+            reply.send(Ok(self.subscribe(request, rows, ctx)));
         }
         self.settle(ctx);
     }
@@ -166,7 +190,10 @@ impl ThreadActor {
         let listen =
             Listen { thread_id: self.thread_id, run_id: Some(run_id), begin: Begin::Now, tokens: false };
         self.hold(Queued { run: run.clone(), graph, left: Standing::default() });
-        let subscription = self.subscribe(listen, ctx);
+        if self.head.is_none() {
+            self.tell_who_waits(&thread);
+        }
+        let subscription = self.subscribe(listen, Rows::all(), ctx);
         let mut changes = vec![Change::PutThread(thread.clone()), Change::PutRun(run.clone())];
         self.head = Some(thread);
         let mut dismissed = Vec::new();
@@ -278,7 +305,14 @@ impl ThreadActor {
         }
     }
 
-    fn subscribe(&mut self, request: Listen, ctx: &mut Context<Self>) -> Subscription {
+    /// The thread is made: whoever waits for it and must not know of it hears nothing.
+    pub(super) fn tell_who_waits(&self, thread: &Thread) {
+        if let Some(broker) = &self.broker {
+            broker.do_send(IsHere { metadata: thread.metadata.clone() });
+        }
+    }
+
+    fn subscribe(&mut self, request: Listen, rows: Rows, ctx: &mut Context<Self>) -> Subscription {
         let Listen { thread_id, run_id: run, begin, tokens } = request;
         let broker: Addr<BrokerActor> = self.broker(ctx);
         let (batches, receiver) = mpsc::channel(BATCHES);
@@ -286,7 +320,7 @@ impl ThreadActor {
         let subscriber = SubscriberId(self.subscribers);
         let over = run.is_some_and(|run| !self.queue.holds(run));
         self.demand.join(tokens);
-        broker.do_send(Subscribe { subscriber, batches, run, begin, over, tokens });
+        broker.do_send(Subscribe { subscriber, batches, run, begin, over, tokens, rows });
         Subscription::new(subscriber, thread_id, run, receiver, broker.downgrade())
     }
 }

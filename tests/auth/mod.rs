@@ -1,4 +1,6 @@
-//! Who may use the server: those who have a key, and nobody else, whatever the path.
+//! Who may use the server: those who have a key, and nobody else, whatever the path. And what is theirs.
+
+mod matrix;
 
 use std::process::Command;
 
@@ -24,6 +26,10 @@ fn keys(server: &Server, arguments: &[&str]) -> String {
 
 fn make(server: &Server, name: &str) -> String {
     keys(server, &["new", name]).trim().to_owned()
+}
+
+fn make_admin(server: &Server, name: &str) -> String {
+    keys(server, &["new", name, "--role", "admin"]).trim().to_owned()
 }
 
 /// Paths of the API, each with something for its parameters.
@@ -120,4 +126,33 @@ fn a_page_says_its_key_in_the_name_of_a_protocol() {
         let refused = open(wrong).unwrap_err().to_string();
         assert!(refused.contains("401"), "{wrong}: {refused}");
     }
+}
+
+#[test]
+fn what_somebody_makes_is_theirs_and_an_admin_sees_it() {
+    let server = Server::start_with(&KEYS);
+    let [kim, lee, root] = [make(&server, "kim"), make(&server, "lee"), make_admin(&server, "root")];
+    let ask = |key: &str, method: &str, path: &str, body: &Value| {
+        crate::http::ask(&server, method, path, &[("x-api-key", key)], &body.to_string())
+    };
+    let made = read(ask(&kim, "POST", "/threads", &json!({"metadata": {"owner": "lee", "a": 1}})));
+    assert_eq!(made["metadata"], json!({"owner": "kim", "a": 1}), "whatever its maker says");
+    let path = format!("/threads/{}", made["thread_id"].as_str().unwrap());
+    let given = json!({"metadata": {"owner": "lee", "b": 2}});
+    let kept = read(ask(&kim, "PATCH", &path, &given));
+    assert_eq!(kept["metadata"], json!({"owner": "kim", "a": 1, "b": 2}), "nobody gives away what is theirs");
+    let start = json!({"assistant_id": "agent", "input": {"topic": "x"}, "on_completion": "keep"});
+    let run = read(ask(&kim, "POST", "/runs", &start));
+    assert_eq!(run["metadata"]["owner"], "kim", "{run}");
+    let count = |key: &str| read(ask(key, "POST", "/threads/count", &json!({})));
+    assert_eq!([count(&kim), count(&lee), count(&root)], [json!(2), json!(0), json!(2)]);
+    assert_eq!(ask(&lee, "GET", &path, &json!(null)).status().as_u16(), 404);
+    assert_eq!(ask(&root, "GET", &path, &json!(null)).status().as_u16(), 200);
+    let given = read(ask(&root, "PATCH", &path, &given));
+    assert_eq!(given["metadata"]["owner"], "lee", "an admin does");
+    assert_eq!([count(&kim), count(&lee)], [json!(1), json!(1)]);
+    let item = json!({"namespace": ["common"], "key": "k", "value": {}});
+    assert_eq!(ask(&root, "PUT", "/store/items", &item).status().as_u16(), 204);
+    let refused = ask(&kim, "PUT", "/store/items", &item);
+    assert_eq!(crate::http::detail(refused, 403), "Namespaces have to begin with `kim` here");
 }
