@@ -12,6 +12,7 @@ mod describes;
 mod durable;
 mod golden;
 mod http;
+mod limits;
 mod protocol;
 mod recorded;
 mod runs;

@@ -42,6 +42,8 @@ pub struct Runs {
     pub max_running: usize,
     /// Runs that may wait or be under way, over all threads.
     pub max_open: usize,
+    /// Tasks that nodes may send for one superstep.
+    pub max_tasks: usize,
     /// How long one attempt at a run may take.
     pub timeout: Duration,
     /// How long the end of the server waits for runs to reach a commit.
@@ -75,6 +77,20 @@ pub struct Http {
     pub workers: Option<NonZeroUsize>,
     /// The largest request body, in bytes.
     pub max_body_bytes: usize,
+    /// Connections at once; the next waits to be accepted.
+    pub max_connections: usize,
+    /// Connections at once from one address; what is asked on the next is refused.
+    pub max_connections_per_address: usize,
+    /// Requests a second of each caller, over a while; `None` for any number.
+    pub max_requests_per_second: Option<NonZeroU32>,
+    /// How long a client may take for the head of a request.
+    pub header_timeout: Duration,
+    /// How long it may take for a body.
+    pub body_timeout: Duration,
+    /// How long a connection stays open on which nothing is asked.
+    pub keep_alive: Duration,
+    /// How long a client may leave unread what it is sent.
+    pub send_timeout: Duration,
     /// The web origins whose pages may read answers; empty for every origin.
     pub cors_origins: Vec<String>,
 }
@@ -189,6 +205,23 @@ fn http(typed: typed::Http, auth: &Auth) -> Result<Http, Error> {
         address: SocketAddr::new(host, port),
         workers: NonZeroUsize::new(number("http.workers", typed.workers, 0, 1024)?),
         max_body_bytes: number("http.max_body_bytes", typed.max_body_bytes, 1, 1 << 30)?,
+        max_connections: number("http.max_connections", typed.max_connections, 1, 1 << 20)?,
+        max_connections_per_address: number(
+            "http.max_connections_per_address",
+            typed.max_connections_per_address,
+            1,
+            1 << 20,
+        )?,
+        max_requests_per_second: NonZeroU32::new(number(
+            "http.max_requests_per_second",
+            typed.max_requests_per_second,
+            0,
+            1 << 30,
+        )?),
+        header_timeout: seconds("http.header_timeout_seconds", typed.header_timeout_seconds, 1)?,
+        body_timeout: seconds("http.body_timeout_seconds", typed.body_timeout_seconds, 1)?,
+        keep_alive: seconds("http.keep_alive_seconds", typed.keep_alive_seconds, 1)?,
+        send_timeout: seconds("http.send_timeout_seconds", typed.send_timeout_seconds, 1)?,
         cors_origins: origins(given("http.cors_origins", typed.cors_origins)?)?,
     })
 }
@@ -200,6 +233,7 @@ impl TryFrom<typed::Runs> for Runs {
         Ok(Self {
             max_running: number("runs.max_running", typed.max_running, 1, 1 << 20)?,
             max_open: number("runs.max_open", typed.max_open, 1, 1 << 30)?,
+            max_tasks: number("runs.max_tasks", typed.max_tasks, 1, 1 << 30)?,
             timeout: seconds("runs.timeout_seconds", typed.timeout_seconds, 1)?,
             shutdown_grace: seconds("runs.shutdown_grace_seconds", typed.shutdown_grace_seconds, 0)?,
         })

@@ -38,6 +38,7 @@ pub(crate) struct Storage {
 pub(crate) struct Runs {
     pub(crate) max_running: Option<i64>,
     pub(crate) max_open: Option<i64>,
+    pub(crate) max_tasks: Option<i64>,
     pub(crate) timeout_seconds: Option<i64>,
     pub(crate) shutdown_grace_seconds: Option<i64>,
 }
@@ -93,6 +94,13 @@ pub(crate) struct Http {
     pub(crate) allow_remote: Option<bool>,
     pub(crate) workers: Option<i64>,
     pub(crate) max_body_bytes: Option<i64>,
+    pub(crate) max_connections: Option<i64>,
+    pub(crate) max_connections_per_address: Option<i64>,
+    pub(crate) max_requests_per_second: Option<i64>,
+    pub(crate) header_timeout_seconds: Option<i64>,
+    pub(crate) body_timeout_seconds: Option<i64>,
+    pub(crate) keep_alive_seconds: Option<i64>,
+    pub(crate) send_timeout_seconds: Option<i64>,
     pub(crate) cors_origins: Option<Vec<String>>,
 }
 

@@ -3,6 +3,8 @@
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use eddyline_engine::config::DEFAULT_MAX_TASKS;
+
 use crate::feedback::FeedbackUrl;
 use crate::threads::Ttl;
 
@@ -41,6 +43,8 @@ pub struct Options {
     pub open_runs: usize,
     /// Runs under way at once, over all threads; the next waits for its turn. Default: 1,024.
     pub runs: usize,
+    /// Tasks that the nodes of a graph may send for one superstep; with more the run fails. Default: 65,536.
+    pub max_tasks: usize,
     /// How long one attempt at a run may take; then it ends as timed out. Default: a day.
     pub run_timeout: Duration,
     /// Where feedback on runs goes; `None` refuses runs with `feedback_keys`. Default: `None`.
@@ -85,6 +89,7 @@ impl Default for Options {
             waiting_runs: 256,
             open_runs: 100_000,
             runs: 1024,
+            max_tasks: DEFAULT_MAX_TASKS,
             run_timeout: Duration::from_hours(24),
             feedback_url: None,
             requests: 4096,

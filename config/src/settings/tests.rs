@@ -17,6 +17,7 @@ fn the_defaults_are_settings() {
     let runs = Runs {
         max_running: 1024,
         max_open: 100_000,
+        max_tasks: 65_536,
         timeout: Duration::from_hours(24),
         shutdown_grace: Duration::from_secs(30),
     };

@@ -12,6 +12,9 @@ use crate::value::{Key, Shared};
 /// How many supersteps a run may take when nobody says (LangGraph's default).
 pub const DEFAULT_RECURSION_LIMIT: u64 = 10_007;
 
+/// How many tasks a superstep may have when nobody says.
+pub const DEFAULT_MAX_TASKS: usize = 65_536;
+
 /// When a run's progress is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

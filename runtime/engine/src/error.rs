@@ -177,6 +177,14 @@ pub enum RunError {
         /// The limit that was in force.
         limit: u64,
     },
+    /// Nodes send more packets than a superstep may have tasks.
+    #[error("{tasks} tasks are to run in one superstep, and there may be {limit}")]
+    TooManyTasks {
+        /// How many were sent.
+        tasks: usize,
+        /// The limit that was in force.
+        limit: usize,
+    },
     /// Writes that a channel does not take: two for a key that holds one, a value of the wrong shape, ….
     #[error("{message}")]
     InvalidUpdate {
@@ -285,6 +293,7 @@ impl RunError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Recursion { .. } => "GRAPH_RECURSION_LIMIT",
+            Self::TooManyTasks { .. } => "TOO_MANY_TASKS",
             Self::InvalidUpdate { .. } => "INVALID_CONCURRENT_GRAPH_UPDATE",
             Self::Reducer { .. } => "INVALID_REDUCER_INPUT",
             Self::EmptyInput { .. } => "EMPTY_INPUT",
@@ -304,6 +313,7 @@ impl RunError {
     pub fn class(&self) -> &str {
         match self {
             Self::Recursion { .. } => "GraphRecursionError",
+            Self::TooManyTasks { .. } => "TooManyTasks",
             Self::InvalidUpdate { .. } | Self::NoParent => "InvalidUpdateError",
             Self::EmptyInput { .. } => "EmptyInputError",
             Self::UnknownInterrupt { .. } => "UnknownInterruptError",

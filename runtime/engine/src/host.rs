@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use crate::checkpoint::{Commit, Saved};
+use crate::config::DEFAULT_MAX_TASKS;
 use crate::fact::{Fact, Interest};
 use crate::ids::Timestamp;
 use crate::model::ChatModel;
@@ -73,6 +74,11 @@ pub trait Host: Send + Sync {
     /// A fact that describes a commit is passed in after that commit; it must not reach anybody before
     /// the commit is answered.
     fn emit(&self, fact: Fact) -> BoxFuture<'static, ()>;
+
+    /// How many tasks nodes may send for a superstep; with more the run fails before any of them is made.
+    fn max_tasks(&self) -> usize {
+        DEFAULT_MAX_TASKS
+    }
 
     /// Why the run should stop after the superstep under way, if it should.
     fn draining(&self) -> Option<String> {

@@ -226,6 +226,10 @@ impl Host for RunHost {
         self.facts.send(fact)
     }
 
+    fn max_tasks(&self) -> usize {
+        self.environment.options.max_tasks
+    }
+
     fn draining(&self) -> Option<String> {
         self.draining.get().cloned()
     }

@@ -71,14 +71,17 @@ impl ResponseError for Refusal {
     fn error_response(&self) -> HttpResponse {
         match self.reason {
             Reason::Internal => broken(),
-            Reason::Unavailable => {
-                let mut answer = document(self.status_code(), self);
-                answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(TRY_AGAIN));
-                answer
-            }
+            Reason::Unavailable => later(document(self.status_code(), self), TRY_AGAIN),
+            Reason::TooMany { retry_after } => later(document(self.status_code(), self), retry_after),
             _ => document(self.status_code(), self),
         }
     }
+}
+
+/// The answer, with the number of seconds after which to ask again.
+fn later(mut answer: HttpResponse, seconds: u64) -> HttpResponse {
+    answer.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    answer
 }
 
 impl From<eddyline_runtime::Error> for Refusal {

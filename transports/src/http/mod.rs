@@ -14,6 +14,7 @@ mod event_stream;
 mod event_stream_tests;
 mod inner;
 mod leaving;
+mod limits;
 mod meta;
 mod metrics;
 mod operation;
@@ -37,7 +38,7 @@ mod websocket;
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
-use std::num::NonZeroUsize;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -49,6 +50,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 
 use self::accounts::accounted;
 pub(crate) use self::inner::Inner;
+use self::limits::{Connections, Rate};
 use self::request::Served;
 use crate::{Authenticate, Authorize, Error, Owners, Shutdown, Transport};
 
@@ -68,6 +70,21 @@ pub struct HttpOptions {
     pub workers: NonZeroUsize,
     /// The largest request body, in bytes. Default: 2 MiB.
     pub max_body_bytes: usize,
+    /// Connections at once; the next waits to be accepted. Default: 32,768.
+    pub max_connections: usize,
+    /// Connections at once from one address; what is asked on the next is refused. Default: 16,384.
+    pub max_connections_per_address: usize,
+    /// Requests a second of each caller, over a while, and at once; what is asked beyond is refused. A caller is who
+    /// `authenticate` says it is, or else an address. Default: any number.
+    pub max_requests_per_second: Option<NonZeroU32>,
+    /// How long a client may take for the head of a request; then its connection is closed. Default: 5 s.
+    pub header_timeout: Duration,
+    /// How long it may take for a body; then it is refused. Default: 30 s.
+    pub body_timeout: Duration,
+    /// How long a connection stays open on which nothing is asked. Default: 75 s.
+    pub keep_alive: Duration,
+    /// How long a client may leave unread what it is sent; then its connection is closed. On Linux. Default: 1 min.
+    pub send_timeout: Duration,
     /// How long streams may go on after the order to stop, while runs reach a commit; a stream ends earlier with its
     /// run, or when the runtime has shut down. Default: 30 s.
     pub stop_grace: Duration,
@@ -87,6 +104,13 @@ impl Default for HttpOptions {
             address: SocketAddr::from(([127, 0, 0, 1], 2024)),
             workers: NonZeroUsize::new(cores / 4).unwrap_or(NonZeroUsize::MIN),
             max_body_bytes: 2 << 20,
+            max_connections: 32_768,
+            max_connections_per_address: 16_384,
+            max_requests_per_second: None,
+            header_timeout: Duration::from_secs(5),
+            body_timeout: Duration::from_secs(30),
+            keep_alive: Duration::from_secs(75),
+            send_timeout: Duration::from_mins(1),
             stop_grace: Duration::from_secs(30),
             cors_origins: Vec::new(),
             authenticate: None,
@@ -107,7 +131,7 @@ impl Http {
     /// Takes the address, so that a failure to get it is known before anything else starts.
     pub fn bind(options: HttpOptions) -> Result<Self, Error> {
         let fail = |source| Error::Address { address: options.address, source };
-        let listener = listen(options.address).map_err(fail)?;
+        let listener = listen(options.address, options.send_timeout).map_err(fail)?;
         let address = listener.local_addr().map_err(fail)?;
         Ok(Self { listener, address, options })
     }
@@ -118,10 +142,15 @@ impl Http {
     }
 }
 
-fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+fn listen(address: SocketAddr, send_timeout: Duration) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // A server that starts again must not wait for the connections of its former self to time out.
     socket.set_reuse_address(true)?;
+    // Connections have it from here.
+    #[cfg(target_os = "linux")]
+    socket.set_tcp_user_timeout(Some(send_timeout))?;
+    #[cfg(not(target_os = "linux"))]
+    let _ = send_timeout;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -133,16 +162,27 @@ impl Transport for Http {
         let workers = options.workers.get();
         let authorize = options.authenticate.as_ref().map(|_| Arc::clone(&options.authorize));
         let served = web::Data::new(Served::new(runtime, authorize, stop.clone(), &options));
+        let connections = Connections::new(options.max_connections_per_address);
+        let rate = Arc::new(Rate::new(options.max_requests_per_second));
+        let (header_timeout, keep_alive) = (options.header_timeout, options.keep_alive);
+        // Workers share them.
+        let max_connections = options.max_connections.div_ceil(workers);
         let app = move || {
             let cors = cors::policy(&options.cors_origins);
             let authenticate = options.authenticate.clone();
             let known = from_fn(move |request, next| auth::known(authenticate.clone(), request, next));
             let app = App::new().app_data(served.clone()).configure(routes::configure);
             // Pages ask first whether they may, and have no key for that.
-            app.wrap(known).wrap(from_fn(accounted)).wrap(cors)
+            let rate = Arc::clone(&rate);
+            let limited = from_fn(move |request, next| limits::limited(Arc::clone(&rate), request, next));
+            app.wrap(limited).wrap(known).wrap(from_fn(accounted)).wrap(cors)
         };
         let server = HttpServer::new(app)
             .workers(workers)
+            .max_connections(max_connections)
+            .on_connect(move |socket, data| connections.meet(socket, data))
+            .client_request_timeout(header_timeout)
+            .keep_alive(keep_alive)
             // Small frames must not wait for the acknowledgement of the frame before.
             .tcp_nodelay(true)
             // A client that is gone while its stream is idle is noticed only so.

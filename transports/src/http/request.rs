@@ -7,6 +7,7 @@ use actix_web::web::{self, Bytes, Payload};
 use actix_web::{HttpMessage as _, HttpRequest};
 use eddyline_runtime::{Handle, Verdict};
 use serde::de::DeserializeOwned;
+use tokio::time::timeout;
 use uuid::Uuid;
 
 use super::HttpOptions;
@@ -23,6 +24,8 @@ pub(super) struct Served {
     authorize: Option<Arc<dyn Authorize>>,
     pub(super) stop: Shutdown,
     pub(super) max_body_bytes: usize,
+    /// How long a client may take for a body.
+    pub(super) body_timeout: Duration,
     /// How long what is under way may go on after the order to stop.
     pub(super) grace: Duration,
     /// The web origins whose pages may connect; empty for every origin.
@@ -43,6 +46,7 @@ impl Served {
             authorize,
             stop,
             max_body_bytes: options.max_body_bytes,
+            body_timeout: options.body_timeout,
             grace: options.stop_grace,
             origins: options.cors_origins.clone(),
             metrics: Metrics::new(),
@@ -95,7 +99,14 @@ impl Served {
 
     pub(super) async fn bytes(&self, payload: Payload) -> Result<Bytes, Refusal> {
         let limit = self.max_body_bytes;
-        match payload.to_bytes_limited(limit).await {
+        let Ok(read) = timeout(self.body_timeout, payload.to_bytes_limited(limit)).await else {
+            let seconds = self.body_timeout.as_secs();
+            return Err(Refusal::new(
+                Reason::Timeout,
+                format!("The body did not come within {seconds} seconds"),
+            ));
+        };
+        match read {
             Ok(Ok(bytes)) => Ok(bytes),
             Ok(Err(error)) => Err(Refusal::new(Reason::BadRequest, error.to_string())),
             Err(_) => {

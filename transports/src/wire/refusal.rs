@@ -27,10 +27,16 @@ pub(crate) enum Reason {
     MethodNotAllowed,
     /// Something stands in its way.
     Conflict,
+    /// The body took too long.
+    Timeout,
     /// The body is larger than the server takes.
     TooLarge,
     /// The body is not of the form that the request needs.
     Unprocessable,
+    /// Whoever asks has asked for too much; after so many seconds there is room again.
+    TooMany { retry_after: u64 },
+    /// The headers are larger than the server takes.
+    HeadersTooLarge,
     /// There is no room for it now.
     Unavailable,
     /// The server is at fault; the log knows more.
@@ -46,9 +52,12 @@ impl Reason {
             Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
+            Self::Timeout => 408,
             Self::Conflict => 409,
             Self::TooLarge => 413,
             Self::Unprocessable => 422,
+            Self::TooMany { .. } => 429,
+            Self::HeadersTooLarge => 431,
             Self::Unavailable => 503,
             Self::Internal => 500,
         }

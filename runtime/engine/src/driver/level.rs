@@ -253,6 +253,7 @@ impl Level {
         ran: &[NodeIx],
         changed: bool,
     ) -> Result<(Vec<Planned>, Verdict), RunError> {
+        self.cells.check_packets(self.program(), self.host.max_tasks())?;
         let base = std::mem::replace(&mut self.head, self.host.new_checkpoint_id(self.step));
         let step = self.step;
         self.step += 1;

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::channel::Channel;
 use crate::checkpoint::{Checkpoint, Version};
+use crate::error::RunError;
 use crate::graph::program::{ChannelIx, NodeIx, Program};
 use crate::ids::Timestamp;
 use crate::value::{Key, Object, Shared};
@@ -146,7 +147,7 @@ impl Cells {
         channels: &[ChannelIx],
         writes: &[(Key, Shared)],
         new_id: crate::channel::NewId<'_>,
-    ) -> Result<Object, crate::error::RunError> {
+    ) -> Result<Object, RunError> {
         let mut values = Vec::with_capacity(channels.len());
         for ix in channels {
             let name = program.channel_name(*ix);
@@ -162,6 +163,12 @@ impl Cells {
             values.extend(value.map(|value| (name.clone(), value)));
         }
         Ok(values.into_iter().collect())
+    }
+
+    /// No more packets wait for the next superstep than it may have tasks.
+    pub(crate) fn check_packets(&self, program: &Program, limit: usize) -> Result<(), RunError> {
+        let tasks = self.cells[program.sends].items().map_or(0, <[_]>::len);
+        if tasks > limit { Err(RunError::TooManyTasks { tasks, limit }) } else { Ok(()) }
     }
 
     /// Whether something happened since the last resume.

@@ -63,6 +63,25 @@ fn fan(_: S) -> Vec<SendTo> {
     [1, 2, 3].map(|item| SendTo::new("w", Item { item })).into()
 }
 
+#[test]
+fn more_packets_than_there_may_be_become_no_tasks() {
+    let sent = |count: usize| {
+        let fan = move |_: S| vec![SendTo::new("w", Item { item: 5 }); count];
+        let graph = StateGraph::<S>::new()
+            .node("router", logs("router"))
+            .node("w", work)
+            .edge(START, "router")
+            .conditional_edges("router", fan, ["w"])
+            .compile();
+        let thread = Thread::new(graph);
+        thread.world.block_on(thread.input(S::update()).invoke())
+    };
+    assert_eq!(sent(100).unwrap().log.len(), 101);
+    let refused = sent(65_537).unwrap_err();
+    assert_eq!((refused.code(), refused.class()), ("TOO_MANY_TASKS", "TooManyTasks"));
+    assert!(refused.to_string().contains("65537") && refused.to_string().contains("65536"), "{refused}");
+}
+
 fn fanning_out() -> Thread<S> {
     let graph = StateGraph::<S>::new()
         .node("router", logs("router"))

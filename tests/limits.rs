@@ -1,0 +1,129 @@
+//! How much a client may ask for, and how slowly: the answer is in words, and everyone else goes on.
+
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::TcpStream;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::http::{detail, get, header, post, read};
+use crate::server::Server;
+
+/// A connection to the server on which nothing is said yet.
+fn connect(server: &Server) -> TcpStream {
+    let address = server.url("");
+    let socket = TcpStream::connect(address.trim_start_matches("http://")).expect("the server listens");
+    socket.set_read_timeout(Some(Duration::from_mins(1))).expect("a timeout is set");
+    socket
+}
+
+/// What the server says until it closes the connection.
+fn rest(socket: &mut TcpStream) -> String {
+    let mut said = Vec::new();
+    match socket.read_to_end(&mut said) {
+        Ok(_) => {}
+        Err(error) if error.kind() == ErrorKind::ConnectionReset => {}
+        Err(error) => panic!("{error}"),
+    }
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+/// Asks on this connection, and reads the head of the answer.
+fn ask(socket: &mut TcpStream, path: &str) -> String {
+    write!(socket, "GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
+    let (mut head, mut byte) = (Vec::new(), [0]);
+    while !head.ends_with(b"\r\n\r\n") && socket.read(&mut byte).unwrap() == 1 {
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+#[test]
+fn each_caller_asks_so_many_times_a_second() {
+    let server = Server::start_with(&[("EDDYLINE__HTTP__MAX_REQUESTS_PER_SECOND", "2")]);
+    let search = || post(&server, "/threads/search", &json!({}));
+    let refused = (0..50).map(|_| search()).find(|answer| answer.status() != 200).expect("one is too many");
+    assert_eq!(header(&refused, "retry-after"), "1");
+    assert!(detail(refused, 429).starts_with("TOO_MANY_REQUESTS"));
+    for _ in 0..10 {
+        assert_eq!(read(get(&server, "/ok")), json!({"ok": true, "services": {}}));
+    }
+    let answered = (0..100).any(|_| {
+        thread::sleep(Duration::from_millis(50));
+        search().status() == 200
+    });
+    assert!(answered, "there is room again");
+}
+
+#[test]
+fn an_address_has_so_many_connections() {
+    let server = Server::start_with(&[("EDDYLINE__HTTP__MAX_CONNECTIONS_PER_ADDRESS", "2")]);
+    // The connection that asked whether the server is there may still be open: then two of them are too many.
+    let refused = (0..100).find_map(|_| {
+        let mut all: Vec<_> = (0..3).map(|_| connect(&server)).collect();
+        let heads: Vec<_> = all.iter_mut().map(|socket| ask(socket, "/info").to_lowercase()).collect();
+        let refused: Vec<_> = (0..3).filter(|of| !heads[*of].starts_with("http/1.1 200")).collect();
+        let [one] = refused[..] else { return None };
+        Some((heads[one].clone(), rest(&mut all[one])))
+    });
+    let (head, said) = refused.expect("the third is one too many");
+    assert!(head.starts_with("http/1.1 429"), "{head}");
+    assert!(head.contains("retry-after: 1") && head.contains("connection: close"), "{head}");
+    assert!(said.contains("TOO_MANY_CONNECTIONS"), "{said}");
+    let answered = (0..100).any(|_| {
+        thread::sleep(Duration::from_millis(50));
+        ask(&mut connect(&server), "/info").starts_with("HTTP/1.1 200")
+    });
+    assert!(answered, "there is room again");
+}
+
+#[test]
+fn who_does_not_say_what_it_asks_for_is_sent_away() {
+    let server = Server::start_with(&[
+        ("EDDYLINE__HTTP__HEADER_TIMEOUT_SECONDS", "1"),
+        ("EDDYLINE__HTTP__BODY_TIMEOUT_SECONDS", "1"),
+    ]);
+    let mut half = connect(&server);
+    half.write_all(b"GET /info HTTP/1.1\r\nhost: local").unwrap();
+    let said = rest(&mut half);
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 408"), "{said}");
+
+    let mut slow = connect(&server);
+    let head = "POST /threads/search HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2\r\n\r\n{";
+    slow.write_all(head.as_bytes()).unwrap();
+    let said = rest(&mut slow);
+    assert!(said.starts_with("HTTP/1.1 408") && said.contains("within 1 seconds"), "{said}");
+    assert_eq!(post(&server, "/threads/search", &json!({})).status(), 200);
+}
+
+#[test]
+fn headers_have_a_limit() {
+    let server = Server::start();
+    let said = |size: usize| {
+        let (mut socket, much) = (connect(&server), "x".repeat(size));
+        let head = "GET /info HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\nx-much: ";
+        // The server may close while it is still being told.
+        let _ = socket.write_all(format!("{head}{much}\r\n\r\n").as_bytes());
+        rest(&mut socket)
+    };
+    assert!(said(60_000).starts_with("HTTP/1.1 200"));
+    let refused = said(100_000);
+    assert!(refused.starts_with("HTTP/1.1 431") && refused.contains("65536 bytes"), "{refused}");
+    let refused = said(1_000_000);
+    assert!(refused.is_empty() || refused.starts_with("HTTP/1.1 4"), "{refused}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn who_leaves_unread_what_it_is_sent_is_sent_away() {
+    let server = Server::start_with(&[("EDDYLINE__HTTP__SEND_TIMEOUT_SECONDS", "1")]);
+    let mut lazy = connect(&server);
+    let body = json!({"assistant_id": "bench", "input": {"n": 200_000}, "stream_mode": "custom"}).to_string();
+    let head = "POST /runs/stream HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
+    write!(lazy, "{head}content-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    thread::sleep(Duration::from_secs(4));
+    let said = rest(&mut lazy);
+    assert!(said.starts_with("HTTP/1.1 200") && !said.contains(r#"{"i":199999}"#), "{} bytes", said.len());
+    assert_eq!(post(&server, "/threads/search", &json!({})).status(), 200);
+}
