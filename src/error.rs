@@ -12,6 +12,9 @@ pub enum Error {
     /// The setting `feedback.url` is no URL that stands for many.
     #[error("setting `feedback.url` is not understood")]
     FeedbackUrl(#[from] eddyline_runtime::FeedbackUrlError),
+    /// Tokens cannot be checked.
+    #[error("tokens cannot be checked")]
+    TokenKey(#[from] crate::TokenKeyError),
     /// The runtime did not start.
     #[error("the runtime did not start")]
     Runtime(#[from] eddyline_runtime::StartError),
@@ -35,6 +38,7 @@ impl Error {
         match self {
             Self::LogLevel(_) => "LOG_LEVEL",
             Self::FeedbackUrl(_) => "FEEDBACK_URL",
+            Self::TokenKey(error) => error.code(),
             Self::Runtime(error) => error.code(),
             Self::Transport(error) => error.code(),
             Self::Signals(_) => "SIGNALS",

@@ -47,6 +47,7 @@
 //! ```
 
 mod error;
+mod jwt;
 mod key_file;
 mod logging;
 mod lossy;
@@ -63,6 +64,7 @@ pub use eddyline_transports as transports;
 pub use eddyline_transports::{Shutdown, Transport};
 
 pub use error::Error;
+pub use jwt::TokenKeyError;
 pub use key_file::{KeyFile, KeyFileError, KeyRecord, NewKey, Role};
 pub use server::Server;
 

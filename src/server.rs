@@ -15,6 +15,7 @@ use eddyline_transports::{
 };
 use futures_util::future::{LocalBoxFuture, join, join_all};
 
+use crate::jwt::Tokens;
 use crate::logging::{self, Sink};
 use crate::{Error, KeyFile, signals};
 
@@ -107,7 +108,7 @@ impl Server {
     /// Blocks the OS thread, which must not be one of an async runtime.
     pub fn run(self) -> Result<(), Error> {
         logging::start(&self.settings.log, Sink::Waits)?;
-        let http = Http::bind(http_options(&self.settings, self.authenticate, self.authorize))?;
+        let http = Http::bind(http_options(&self.settings, self.authenticate, self.authorize)?)?;
         let address = http.address();
         let mut transports = self.transports;
         transports.push(boxed(http));
@@ -197,14 +198,16 @@ fn http_options(
     settings: &Settings,
     authenticate: Option<Arc<dyn Authenticate>>,
     authorize: Option<Arc<dyn Authorize>>,
-) -> HttpOptions {
-    let keys = || match &settings.auth {
-        Auth::None => None,
-        Auth::Keys(file) => Some(Arc::new(KeyFile::new(file)) as Arc<dyn Authenticate>),
+) -> Result<HttpOptions, Error> {
+    let authenticate = match (authenticate, &settings.auth) {
+        (Some(own), _) => Some(own),
+        (None, Auth::None) => None,
+        (None, Auth::Keys(file)) => Some(Arc::new(KeyFile::new(file)) as Arc<dyn Authenticate>),
+        (None, Auth::Jwt(jwt)) => Some(Arc::new(Tokens::new(jwt)?) as Arc<dyn Authenticate>),
     };
     let http = &settings.http;
     let defaults = HttpOptions::default();
-    HttpOptions {
+    Ok(HttpOptions {
         address: http.address,
         workers: http.workers.unwrap_or(defaults.workers),
         max_body_bytes: http.max_body_bytes,
@@ -216,11 +219,11 @@ fn http_options(
         keep_alive: http.keep_alive,
         send_timeout: http.send_timeout,
         cors_origins: http.cors_origins.clone(),
-        authenticate: authenticate.or_else(keys),
+        authenticate,
         authorize: authorize.unwrap_or(defaults.authorize),
         // The runtime is given so long, and its streams end with it.
         stop_grace: settings.runs.shutdown_grace + SLACK,
-    }
+    })
 }
 
 fn webhook_options(settings: &Settings) -> WebhookOptions {

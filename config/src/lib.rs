@@ -18,12 +18,14 @@
 //! ```
 
 mod error;
+mod jwt;
 mod load;
 mod settings;
 mod typed;
 mod webhooks;
 
 pub use error::Error;
+pub use jwt::{Jwt, JwtAlgorithm, JwtKey};
 pub use load::{DEFAULTS, Loader};
 pub use settings::{Auth, Http, Log, LogFormat, Runs, Settings, Store, Streams, Threads, TtlStrategy};
 pub use webhooks::Webhooks;

@@ -16,8 +16,9 @@ pub const DEFAULTS: &str = include_str!("../default.toml");
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "eddyline.toml";
 
-/// A text whatever it looks like: `0123` is no number.
-const SECRET: &str = "EDDYLINE__WEBHOOKS__SECRET";
+/// Texts whatever they look like: `0123` is no number.
+const SECRETS: [(&str, &str); 2] =
+    [("EDDYLINE__WEBHOOKS__SECRET", "webhooks.secret"), ("EDDYLINE__AUTH__JWT__SECRET", "auth.jwt.secret")];
 
 /// Collects the places to read, the winning one last whatever the order of the calls:
 /// defaults, file, environment, flags.
@@ -76,10 +77,10 @@ impl Loader {
             builder = builder.add_source(File::from(path));
         }
         if let Some(mut variables) = self.environment {
-            let secret = variables.remove(SECRET);
+            let secrets = SECRETS.map(|(variable, key)| (key, variables.remove(variable)));
             builder = builder.add_source(environment(variables));
-            if let Some(secret) = secret {
-                builder = builder.set_override("webhooks.secret", secret)?;
+            for (key, secret) in secrets.into_iter().filter_map(|(key, secret)| Some((key, secret?))) {
+                builder = builder.set_override(key, secret)?;
             }
         }
         for (key, value) in self.flags {
@@ -101,6 +102,8 @@ fn environment(variables: HashMap<String, String>) -> Environment {
         .list_separator(",")
         .with_list_parse_key("http.cors_origins")
         .with_list_parse_key("webhooks.allowed_hosts")
+        .with_list_parse_key("auth.jwt.algorithms")
+        .with_list_parse_key("auth.jwt.audience")
         .source(Some(variables))
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::jwt::Jwt;
 use crate::load::Loader;
 use crate::typed;
 use crate::webhooks::Webhooks;
@@ -66,6 +67,8 @@ pub enum Auth {
     None,
     /// Whoever has one of the keys in this file.
     Keys(PathBuf),
+    /// Whoever has such a token.
+    Jwt(Jwt),
 }
 
 /// How HTTP is served.
@@ -187,7 +190,8 @@ fn auth(typed: typed::Auth, data_dir: Option<&Path>) -> Result<Auth, Error> {
             Some(folder) => Ok(Auth::Keys(folder.join(KEYS))),
             None => Err(invalid("auth.keys_file", "names a file when there is no data folder", "")),
         },
-        other => Err(invalid("auth.mode", "is `none` or `keys`", other)),
+        "jwt" => Ok(Auth::Jwt(typed.jwt.try_into()?)),
+        other => Err(invalid("auth.mode", "is `none`, `keys` or `jwt`", other)),
     }
 }
 
@@ -331,7 +335,7 @@ fn number<T: TryFrom<i64>>(key: &'static str, value: Option<i64>, min: i64, max:
 }
 
 /// At most ten years.
-fn seconds(key: &'static str, value: Option<i64>, min: i64) -> Result<Duration, Error> {
+pub(crate) fn seconds(key: &'static str, value: Option<i64>, min: i64) -> Result<Duration, Error> {
     number(key, value, min, 315_360_000).map(Duration::from_secs)
 }
 

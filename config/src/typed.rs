@@ -24,6 +24,27 @@ pub(crate) struct Typed {
 pub(crate) struct Auth {
     pub(crate) mode: Option<String>,
     pub(crate) keys_file: Option<String>,
+    pub(crate) jwt: Jwt,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Jwt {
+    pub(crate) algorithms: Option<Vec<String>>,
+    pub(crate) audience: Option<Vec<String>>,
+    pub(crate) issuer: Option<String>,
+    pub(crate) secret: Option<String>,
+    pub(crate) key_file: Option<String>,
+    pub(crate) jwks_url: Option<String>,
+    pub(crate) jwks_seconds: Option<i64>,
+    pub(crate) leeway_seconds: Option<i64>,
+}
+
+/// Without the secret.
+impl fmt::Debug for Jwt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Jwt").field("algorithms", &self.algorithms).finish_non_exhaustive()
+    }
 }
 
 #[derive(Debug, Default, Deserialize)]

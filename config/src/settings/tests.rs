@@ -110,5 +110,5 @@ fn keys_stand_in_the_data_folder_unless_it_is_said_where() {
     assert_eq!(load(&[("storage.memory", "true"), file]).unwrap().auth, Auth::Keys("/etc/keys.json".into()));
     assert_eq!(load(&[("storage.memory", "true")]).unwrap_err().code(), "SETTING_INVALID");
     assert_eq!(Settings::loader().load().unwrap().auth, Auth::None);
-    check("auth.mode", "keyz", "setting `auth.mode` is `none` or `keys`, not `keyz`");
+    check("auth.mode", "keyz", "setting `auth.mode` is `none`, `keys` or `jwt`, not `keyz`");
 }
