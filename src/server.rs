@@ -219,6 +219,7 @@ fn http_options(
         keep_alive: http.keep_alive,
         send_timeout: http.send_timeout,
         cors_origins: http.cors_origins.clone(),
+        allowed_hosts: http.allowed_hosts.clone(),
         authenticate,
         authorize: authorize.unwrap_or(defaults.authorize),
         // The runtime is given so long, and its streams end with it.

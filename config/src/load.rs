@@ -101,6 +101,7 @@ fn environment(variables: HashMap<String, String>) -> Environment {
         .try_parsing(true)
         .list_separator(",")
         .with_list_parse_key("http.cors_origins")
+        .with_list_parse_key("http.allowed_hosts")
         .with_list_parse_key("webhooks.allowed_hosts")
         .with_list_parse_key("auth.jwt.algorithms")
         .with_list_parse_key("auth.jwt.audience")

@@ -94,8 +94,10 @@ pub struct Http {
     pub keep_alive: Duration,
     /// How long a client may leave unread what it is sent.
     pub send_timeout: Duration,
-    /// The web origins whose pages may read answers; empty for every origin.
+    /// The web origins whose pages may ask and read answers; empty for every origin. `local` is every one of this machine.
     pub cors_origins: Vec<String>,
+    /// Names under which the server is asked, beside those of this machine.
+    pub allowed_hosts: Vec<String>,
 }
 
 /// How long items of the long-term store live.
@@ -227,6 +229,7 @@ fn http(typed: typed::Http, auth: &Auth) -> Result<Http, Error> {
         keep_alive: seconds("http.keep_alive_seconds", typed.keep_alive_seconds, 1)?,
         send_timeout: seconds("http.send_timeout_seconds", typed.send_timeout_seconds, 1)?,
         cors_origins: origins(given("http.cors_origins", typed.cors_origins)?)?,
+        allowed_hosts: given("http.allowed_hosts", typed.allowed_hosts)?,
     })
 }
 
@@ -350,7 +353,7 @@ fn host(text: &str) -> Result<IpAddr, Error> {
 fn origins(listed: Vec<String>) -> Result<Vec<String>, Error> {
     let key = "http.cors_origins";
     if listed.is_empty() {
-        return Err(invalid(key, "lists \"*\" or at least one origin", "[]"));
+        return Err(invalid(key, "lists \"*\", \"local\" or at least one origin", "[]"));
     }
     if listed.iter().any(|origin| origin == "*") {
         return if listed.len() == 1 {
@@ -359,7 +362,7 @@ fn origins(listed: Vec<String>) -> Result<Vec<String>, Error> {
             Err(invalid(key, "lists \"*\" or some origins", listed.join(", ")))
         };
     }
-    let odd = listed.iter().find(|origin| {
+    let odd = listed.iter().filter(|origin| *origin != "local").find(|origin| {
         let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
         host.is_none_or(|host| host.is_empty() || host.contains('/'))
     });

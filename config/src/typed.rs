@@ -123,6 +123,7 @@ pub(crate) struct Http {
     pub(crate) keep_alive_seconds: Option<i64>,
     pub(crate) send_timeout_seconds: Option<i64>,
     pub(crate) cors_origins: Option<Vec<String>>,
+    pub(crate) allowed_hosts: Option<Vec<String>>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -1,6 +1,7 @@
 //! Who may use the server: those who have a key, and nobody else, whatever the path. And what is theirs.
 
 mod matrix;
+mod pages;
 mod tokens;
 
 use std::process::Command;

@@ -12,7 +12,7 @@ fn the_defaults_are_settings() {
     let settings = Settings::loader().load().unwrap();
     assert_eq!(settings.http.address.to_string(), "127.0.0.1:2024");
     assert_eq!((settings.http.workers, settings.http.max_body_bytes), (None, 2 << 20));
-    assert!(settings.http.cors_origins.is_empty());
+    assert_eq!(settings.http.cors_origins, ["local"]);
     assert_eq!(settings.data_dir, Some(".eddyline".into()));
     let runs = Runs {
         max_running: 1024,

@@ -49,6 +49,7 @@ use eddyline_runtime::Handle;
 use socket2::{Domain, Protocol, Socket, Type};
 
 use self::accounts::accounted;
+use self::cors::Pages;
 pub(crate) use self::inner::Inner;
 use self::limits::{Connections, Rate};
 use self::request::Served;
@@ -88,8 +89,12 @@ pub struct HttpOptions {
     /// How long streams may go on after the order to stop, while runs reach a commit; a stream ends earlier with its
     /// run, or when the runtime has shut down. Default: 30 s.
     pub stop_grace: Duration,
-    /// The web origins whose pages may read answers and connect; empty for every origin. Default: empty.
+    /// The web origins whose pages may ask and read answers; empty for every origin. `local` stands for every one of this
+    /// machine. Default: `local`.
     pub cors_origins: Vec<String>,
+    /// Names under which the server is asked, beside those of this machine. It is asked under no others when it listens
+    /// on a loopback address and wants no key. Default: none.
+    pub allowed_hosts: Vec<String>,
     /// Finds out who asks; `None` answers everybody. Default: `None`.
     pub authenticate: Option<Arc<dyn Authenticate>>,
     /// What those may do who are known; without [`authenticate`](Self::authenticate) everybody may do everything.
@@ -112,7 +117,8 @@ impl Default for HttpOptions {
             keep_alive: Duration::from_secs(75),
             send_timeout: Duration::from_mins(1),
             stop_grace: Duration::from_secs(30),
-            cors_origins: Vec::new(),
+            cors_origins: vec!["local".to_owned()],
+            allowed_hosts: Vec::new(),
             authenticate: None,
             authorize: Arc::new(Owners),
         }
@@ -167,15 +173,18 @@ impl Transport for Http {
         let (header_timeout, keep_alive) = (options.header_timeout, options.keep_alive);
         // Workers share them.
         let max_connections = options.max_connections.div_ceil(workers);
+        let stop_grace = options.stop_grace;
         let app = move || {
-            let cors = cors::policy(&options.cors_origins);
+            let pages = Pages::new(&options);
+            let cors = pages.policy();
+            let from = from_fn(move |request, next| cors::asked_from(pages.clone(), request, next));
             let authenticate = options.authenticate.clone();
             let known = from_fn(move |request, next| auth::known(authenticate.clone(), request, next));
             let app = App::new().app_data(served.clone()).configure(routes::configure);
             // Pages ask first whether they may, and have no key for that.
             let rate = Arc::clone(&rate);
             let limited = from_fn(move |request, next| limits::limited(Arc::clone(&rate), request, next));
-            app.wrap(limited).wrap(known).wrap(from_fn(accounted)).wrap(cors)
+            app.wrap(limited).wrap(known).wrap(from).wrap(from_fn(accounted)).wrap(cors)
         };
         let server = HttpServer::new(app)
             .workers(workers)
@@ -187,7 +196,7 @@ impl Transport for Http {
             .tcp_nodelay(true)
             // A client that is gone while its stream is idle is noticed only so.
             .h1_allow_half_closed(false)
-            .shutdown_timeout(options.stop_grace.as_secs() + FAREWELL)
+            .shutdown_timeout(stop_grace.as_secs() + FAREWELL)
             .disable_signals()
             .listen(listener)
             .map_err(Error::Failed)?

@@ -28,8 +28,6 @@ pub(super) struct Served {
     pub(super) body_timeout: Duration,
     /// How long what is under way may go on after the order to stop.
     pub(super) grace: Duration,
-    /// The web origins whose pages may connect; empty for every origin.
-    pub(super) origins: Vec<String>,
     pub(super) metrics: Metrics,
 }
 
@@ -48,7 +46,6 @@ impl Served {
             max_body_bytes: options.max_body_bytes,
             body_timeout: options.body_timeout,
             grace: options.stop_grace,
-            origins: options.cors_origins.clone(),
             metrics: Metrics::new(),
         }
     }

@@ -9,9 +9,10 @@ use actix_web::{App, web};
 use eddyline_runtime::Runtime;
 
 use super::accounts::accounted;
+use super::cors::Pages;
 use super::operation::{Path, get};
 use super::request::Served;
-use super::{cors, routes};
+use super::routes;
 use crate::{HttpOptions, Shutdown};
 
 /// An answer: status, the headers asked for, body.
@@ -40,7 +41,7 @@ async fn ask(request: TestRequest) -> Answer {
         .service(Path::new("/broken", [get(broken, "Breaks")]).service())
         .configure(routes::configure)
         .wrap(from_fn(accounted))
-        .wrap(cors::policy(&[]));
+        .wrap(Pages::new(&HttpOptions { cors_origins: Vec::new(), ..options }).policy());
     let answer = call_service(&init_service(app).await, request.to_request()).await;
     let (status, headers) = (answer.status(), answer.headers().clone());
     Answer { status, headers, body: String::from_utf8(read_body(answer).await.into()).unwrap() }

@@ -7,7 +7,7 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use actix_web::http::header::{HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_PROTOCOL};
+use actix_web::http::header::{HeaderName, HeaderValue, SEC_WEBSOCKET_PROTOCOL};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use actix_ws::{AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Session as Socket};
@@ -61,7 +61,6 @@ pub(super) async fn connect(
     if !is_upgrade {
         return Err(Refusal::new(Reason::MethodNotAllowed, "Method Not Allowed"));
     }
-    check_origin(&asked, &served.origins)?;
     let (thread_id, runtime) = (thread_id(&path), served.runtime_for(&asked));
     if let Ok(thread_id) = thread_id {
         may_listen(&runtime, thread_id).await?;
@@ -79,19 +78,6 @@ pub(super) async fn connect(
         }
     });
     Ok(answer)
-}
-
-/// Pages of other origins may connect if they may read answers. Browsers do not ask before they connect, so this is the
-/// only check there is; what is no browser says no origin.
-fn check_origin(asked: &HttpRequest, origins: &[String]) -> Result<(), Refusal> {
-    let Some(origin) = asked.headers().get(ORIGIN) else { return Ok(()) };
-    let origin = origin.to_str().unwrap_or_default();
-    let host = asked.connection_info().host().to_owned();
-    let is_own = origin.split_once("://").is_some_and(|(_, of)| of == host);
-    if origins.is_empty() || is_own || origins.iter().any(|allowed| allowed == origin) {
-        return Ok(());
-    }
-    Err(Refusal::new(Reason::Forbidden, "This origin may not connect"))
 }
 
 /// Browsers end a connection for which they offered protocols and got none.
