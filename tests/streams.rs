@@ -59,7 +59,7 @@ impl Server {
         // A test that waits for bytes which never come should fail and not hang.
         socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let length = body.len();
-        write!(socket, "POST /runs/stream HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n{body}")
+        write!(socket, "POST /runs/stream HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}")
             .unwrap();
         socket
     }
@@ -104,7 +104,7 @@ fn a_stream_ends_with_its_run_and_the_connection_lives_on() {
     let answer = read_to(&mut socket, "\r\n0\r\n\r\n");
     assert!(answer.contains("data: {\"leave\":{\"done\":true}}\r\n\r\n"), "{answer}");
     assert!(!answer.contains("event: end"), "{answer}");
-    socket.write_all(b"GET /ok HTTP/1.1\r\nhost: test\r\n\r\n").unwrap();
+    socket.write_all(b"GET /ok HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     assert!(read_to(&mut socket, "\r\n\r\n").starts_with("HTTP/1.1 200 OK\r\n"));
     server.stop();
 }

@@ -276,7 +276,7 @@ fn leave(server: &Server, method: &str, path: &str, body: &str, until: &str) {
     let url = server.url("");
     let mut socket = TcpStream::connect(url.trim_start_matches("http://")).expect("the server listens");
     let length = body.len();
-    write!(socket, "{method} {path} HTTP/1.1\r\nhost: test\r\ncontent-length: {length}\r\n\r\n{body}")
+    write!(socket, "{method} {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}")
         .unwrap();
     let mut read = Vec::new();
     let mut byte = [0];

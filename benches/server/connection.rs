@@ -16,13 +16,13 @@ pub(crate) struct Request(Vec<u8>);
 
 impl Request {
     pub(crate) fn get(path: &str) -> Self {
-        Self(format!("GET {path} HTTP/1.1\r\nhost: bench\r\n\r\n").into_bytes())
+        Self(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").into_bytes())
     }
 
     pub(crate) fn post(path: &str, body: &Value) -> Self {
         let body = body.to_string();
         let (kind, length) = ("application/json", body.len());
-        let head = format!("POST {path} HTTP/1.1\r\nhost: bench\r\ncontent-type: {kind}\r\n");
+        let head = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: {kind}\r\n");
         Self(format!("{head}content-length: {length}\r\n\r\n{body}").into_bytes())
     }
 }
