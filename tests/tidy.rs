@@ -141,3 +141,13 @@ fn every_error_code_has_its_paragraph() {
         );
     }
 }
+
+#[test]
+fn packages_accept_the_licences_that_the_project_accepts() {
+    let list = |path: &str, key: &str| {
+        let text = read(path);
+        let line = text.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
+        line.expect(key).to_owned()
+    };
+    assert_eq!(list("packaging/about.toml", "accepted"), list("deny.toml", "allow"));
+}

@@ -217,6 +217,7 @@ fn threads() -> Vec<Ask> {
         post("/threads/count", json!({"ids": ["{thread}"]})),
         post("/threads/{thread}/copy", Value::Null),
         ask("PATCH", "/threads/{thread}", json!({"metadata": {"owner": "lee", "seen": 1}})),
+        ask("PATCH", "/threads/{thread}/state", json!({"metadata": {"owner": "lee", "seen": 1}})),
         post("/threads", json!({"thread_id": "{thread}", "if_exists": "do_nothing"})),
         post("/threads", json!({"thread_id": "{thread}"})).gives(409),
         post("/threads", json!({"metadata": {"owner": "kim"}})),

@@ -27,7 +27,7 @@ fn copy_scripts(folder: &Path) {
     }
 }
 
-fn script(name: &str) -> Option<Script> {
+pub(super) fn script(name: &str) -> Option<Script> {
     let path = or_skip("JavaScript client", &FOLDER)?.join(name);
     let mut runner = Command::new("node");
     runner.arg("--test-reporter=tap");

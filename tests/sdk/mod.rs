@@ -5,6 +5,7 @@
 
 mod curl;
 mod javascript;
+mod methods;
 mod network;
 mod python;
 mod schemathesis;
@@ -85,7 +86,9 @@ struct Script {
 
 impl Script {
     /// Runs the tests against the server at `url`: all of them hold, and as many ran as the source has.
-    fn check(mut self, url: &str) {
+    ///
+    /// Gives back what they printed.
+    fn check(mut self, url: &str) -> String {
         let source = fs::read_to_string(&self.path).expect("the script is there");
         let tests = source.matches(self.begins).count();
         let printed = run(self.runner.arg(&self.path).env("EDDYLINE_URL", url));
@@ -93,6 +96,7 @@ impl Script {
         let ran =
             report.lines().find_map(|line| line.strip_prefix(self.tells)?.split(' ').next()?.parse().ok());
         assert!(tests > 0 && ran == Some(tests), "{tests} tests were to run\n{report}");
+        report
     }
 
     /// The same while connections break, that many of them.

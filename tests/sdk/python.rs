@@ -13,7 +13,7 @@ static PYTHON: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
     Ok(python("python", &pins)?.join("bin/python"))
 });
 
-fn script(name: &str) -> Option<Script> {
+pub(super) fn script(name: &str) -> Option<Script> {
     let mut runner = Command::new(or_skip("Python client", &PYTHON)?);
     // Bytecode would lie beside the scripts, and traces would leave the machine.
     runner.arg("-B").env("LANGSMITH_TRACING", "false");

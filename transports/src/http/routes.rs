@@ -321,6 +321,8 @@ fn of_threads() -> Vec<Path> {
             [
                 get(state::newest, "Read the newest state of a thread").query(STATE).one("ThreadState"),
                 post(state::update, "Change the state of a thread").takes::<UpdateBody>().one("UpdatedState"),
+                // `patchState` of the JavaScript client, which has no other route.
+                patch(threads::patch, "Say more about a thread").takes::<PatchBody>().one("Thread").nothing(),
             ],
         ),
         Path::new(
