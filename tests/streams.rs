@@ -59,8 +59,11 @@ impl Server {
         // A test that waits for bytes which never come should fail and not hang.
         socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
         let length = body.len();
-        write!(socket, "POST /runs/stream HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}")
-            .unwrap();
+        write!(
+            socket,
+            "POST /runs/stream HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n\r\n{body}"
+        )
+        .unwrap();
         socket
     }
 

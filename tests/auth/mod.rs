@@ -1,5 +1,6 @@
 //! Who may use the server: those who have a key, and nobody else, whatever the path. And what is theirs.
 
+mod canaries;
 mod matrix;
 mod pages;
 mod tokens;
