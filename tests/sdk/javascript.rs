@@ -1,31 +1,14 @@
 //! The JavaScript client: `@langchain/langgraph-sdk`, in the newest version and in the line that has the streaming protocol.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::LazyLock;
 
-use super::{Script, environment, or_skip, run, scripts};
+use super::{Script, node, or_skip};
 use crate::server::Server;
 
-/// A folder with the scripts and, beside them, the packages that `package-lock.json` pins; or why there is none.
-static FOLDER: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| {
-    let folder = environment("javascript", &scripts("javascript").join("package-lock.json"), |folder| {
-        copy_scripts(folder);
-        run(Command::new("npm").args(["ci", "--ignore-scripts"]).current_dir(folder))
-    })?;
-    copy_scripts(&folder);
-    Ok(folder)
-});
-
-/// Node looks for packages beside the script that asks, and nowhere else.
-fn copy_scripts(folder: &Path) {
-    for entry in fs::read_dir(scripts("javascript")).expect("the scripts are there") {
-        let file = entry.expect("an entry can be read").path();
-        fs::copy(&file, folder.join(file.file_name().expect("a file has a name")))
-            .expect("a file can be copied");
-    }
-}
+/// A folder with the scripts and, beside them, the packages that they need; or why there is none.
+static FOLDER: LazyLock<Result<PathBuf, String>> = LazyLock::new(|| node("javascript"));
 
 pub(super) fn script(name: &str) -> Option<Script> {
     let path = or_skip("JavaScript client", &FOLDER)?.join(name);

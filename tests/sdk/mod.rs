@@ -3,6 +3,7 @@
 //! What they need is made under the target directory, pinned. Where that cannot be done a test says so and passes,
 //! so that nobody needs Python or Node to work on the project; with `CI=true` it fails.
 
+mod browser;
 mod curl;
 mod javascript;
 mod methods;
@@ -50,6 +51,24 @@ fn python(client: &str, pins: &Path) -> Result<PathBuf, String> {
         let pip = ["-m", "pip", "install", "--quiet", "--requirement"];
         run(Command::new(folder.join("bin/python")).args(pip).arg(pins))
     })
+}
+
+/// The same for Node: a folder with the packages that `package-lock.json` pins and, beside them, the scripts. Node looks for
+/// packages beside the script that asks, and nowhere else.
+fn node(client: &str) -> Result<PathBuf, String> {
+    let copy = |folder: &Path| {
+        for entry in fs::read_dir(scripts(client)).expect("the scripts are there") {
+            let file = entry.expect("an entry can be read").path();
+            fs::copy(&file, folder.join(file.file_name().expect("a file has a name")))
+                .expect("a file can be copied");
+        }
+    };
+    let folder = environment(client, &scripts(client).join("package-lock.json"), |folder| {
+        copy(folder);
+        run(Command::new("npm").args(["ci", "--ignore-scripts"]).current_dir(folder))
+    })?;
+    copy(&folder);
+    Ok(folder)
 }
 
 /// What a client was made of, or `None` where it is missing and may be.

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use eddyline_engine::NodeError;
 use eddyline_engine::message::{Content, Message, MessageChunk, ToolCall, ToolCallChunk};
@@ -30,6 +31,7 @@ use serde_json::{Map, Value};
 pub struct ScriptedModel {
     /// What is left of the script. Behind a lock because calls share the model.
     answers: Mutex<VecDeque<Answer>>,
+    pause: Duration,
 }
 
 /// One answer of a [`ScriptedModel`].
@@ -78,7 +80,12 @@ impl From<&str> for Answer {
 impl ScriptedModel {
     /// A model that gives these answers. Asked once more, it fails.
     pub fn new<T: Into<Answer>>(answers: impl IntoIterator<Item = T>) -> Self {
-        Self { answers: Mutex::new(answers.into_iter().map(Into::into).collect()) }
+        Self { answers: Mutex::new(answers.into_iter().map(Into::into).collect()), pause: Duration::ZERO }
+    }
+
+    /// Waits so long before each piece of a streamed answer, by Tokio's clock: as slow as a model that thinks.
+    pub fn pause(self, pause: Duration) -> Self {
+        Self { pause, ..self }
     }
 
     /// A model with one answer, in exactly these pieces.
@@ -102,7 +109,11 @@ impl ChatModel for ScriptedModel {
 
     fn stream(&self, _: ModelRequest) -> BoxStream<'static, Result<MessageChunk, NodeError>> {
         let pieces = self.next().map_or_else(|error| vec![Err(error)], Answer::into_pieces);
-        stream::iter(pieces).boxed()
+        let (pieces, pause) = (stream::iter(pieces), self.pause);
+        if pause.is_zero() {
+            return pieces.boxed();
+        }
+        pieces.then(move |piece| tokio::time::sleep(pause).map(|()| piece)).boxed()
     }
 
     fn invoke(&self, _: ModelRequest) -> BoxFuture<'static, Result<Message, NodeError>> {
