@@ -19,7 +19,7 @@ use eddyline_runtime::{
     Clock, CreateCron, CreateThread, Cron, CronTerms, DeleteAssistant, Handle, ListRuns, MultitaskStrategy,
     OnCompletion, Run, RunStatus, Runtime, SearchThreads, StartRun,
 };
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use tokio::time::{Instant, sleep};
 use uuid::Uuid;
 
@@ -182,6 +182,27 @@ fn a_cron_runs_at_its_times() {
         assert_eq!(values.to_json(), json!({"out": cron.cron_id.to_string()}), "the graph reads it");
         let stored = handle.cron(cron.cron_id).await.unwrap();
         assert_eq!((stored.due(), stored.owed, stored.updated_at), (None, None, cron.updated_at));
+    });
+}
+
+#[test]
+fn its_runs_know_who_made_a_cron_whoever_changes_it() {
+    let (world, mut made) = (World::default(), None);
+    let named = |name: &str| Map::from_iter([("langgraph_auth_user_id".to_owned(), json!(name))]);
+    world.live(async |handle| {
+        let (thread_id, cron) =
+            on_thread(&handle.on_behalf_of(named("kim")), every_ten_minutes("answer")).await;
+        let change = |terms: &mut CronTerms| {
+            terms.run = every_ten_minutes("answer").run;
+            Ok(())
+        };
+        handle.on_behalf_of(named("lee")).update_cron(cron.cron_id, change).await.unwrap();
+        made = Some(thread_id);
+    });
+    world.live(async |handle| {
+        sleep(minutes(15)).await;
+        let run = runs(handle, made.unwrap()).await.remove(0);
+        assert_eq!(run.kwargs.config["configurable"]["langgraph_auth_user_id"], "kim");
     });
 }
 

@@ -154,6 +154,9 @@ fn what_somebody_makes_is_theirs_and_an_admin_sees_it() {
     let given = read(ask(&root, "PATCH", &path, &given));
     assert_eq!(given["metadata"]["owner"], "lee", "an admin does");
     assert_eq!([count(&kim), count(&lee)], [json!(1), json!(1)]);
+    let cron = json!({"assistant_id": "agent", "schedule": "0 0 1 1 *"});
+    let cron = read(ask(&kim, "POST", "/runs/crons", &cron));
+    assert_eq!((&cron["user_id"], &cron["metadata"]["owner"]), (&json!("kim"), &json!("kim")), "{cron}");
     let item = json!({"namespace": ["common"], "key": "k", "value": {}});
     assert_eq!(ask(&root, "PUT", "/store/items", &item).status().as_u16(), 204);
     let refused = ask(&kim, "PUT", "/store/items", &item);

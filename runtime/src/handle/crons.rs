@@ -26,6 +26,9 @@ impl Handle {
         if let Some(thread_id) = request.thread_id {
             self.thread_among(threads, thread_id).await?;
         }
+        self.speak_for(&mut request.terms.run);
+        // That was one request, and its runs are others.
+        request.terms.run.caller.remove("langgraph_request_id");
         let cron_id = self.0.environment.ids.ordered();
         self.order_crons(|reply| MakeCron { cron_id, assistant_id, request, reply }).await
     }
@@ -55,7 +58,7 @@ impl Handle {
 
     /// Changes what is said of a cron; no other change comes between what `revision` reads and what it writes.
     ///
-    /// A cron whose schedule or time zone changes, or that is enabled anew, begins now. The assistant stays. The
+    /// Its runs are those of whoever made it, whoever changes it. A cron whose schedule or time zone changes, or that is enabled anew, begins now. The assistant stays. The
     /// change is stored when the answer comes. Fails with [`Error::CronNotFound`], [`Error::Invalid`],
     /// [`Error::Contradiction`], and with what `revision` says.
     pub async fn update_cron(
@@ -67,7 +70,9 @@ impl Handle {
         let threads = self.rows(Resource::Threads, Action::CreateRun)?;
         let (handle, stamp) = (self.clone(), rows.clone());
         let revision = Box::new(move |terms: &mut CronTerms| {
+            let caller = std::mem::take(&mut terms.run.caller);
             revision(terms)?;
+            terms.run.caller = caller;
             threads.stamp(&mut terms.metadata);
             stamp.stamp(&mut terms.metadata);
             handle.check_run(&terms.run)

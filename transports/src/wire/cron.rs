@@ -34,8 +34,8 @@ impl Serialize for CronJson<'_> {
         map.serialize_entry("cron_id", &self.0.cron_id)?;
         map.serialize_entry("assistant_id", &self.0.assistant_id)?;
         map.serialize_entry("thread_id", thread_id)?;
-        // Nobody has to say who they are.
-        map.serialize_entry("user_id", "")?;
+        let user_id = terms.run.caller.get("langgraph_auth_user_id").and_then(Value::as_str);
+        map.serialize_entry("user_id", user_id.unwrap_or_default())?;
         map.serialize_entry("end_time", &terms.end_time.map(Timestamp::to_rfc3339))?;
         map.serialize_entry("schedule", &terms.schedule)?;
         map.serialize_entry("timezone", &terms.timezone)?;

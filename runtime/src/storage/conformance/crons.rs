@@ -39,6 +39,7 @@ fn crons_come_back_as_put(storage: &mut dyn Storage) {
         interrupt_after: Some(Breakpoints::from(["a", "b"])),
         checkpoint_id: Some(id(9)),
         checkpoint: object(json!({"checkpoint_ns": ""})),
+        caller: object(json!({"langgraph_auth_user_id": "kim"})),
         durability: Durability::Exit,
         multitask_strategy: MultitaskStrategy::Rollback,
         webhook: Some("https://example.org".to_owned()),

@@ -30,6 +30,9 @@ struct Terms {
     told: Told,
     #[serde(default, skip_serializing_if = "Map::is_empty")]
     checkpoint: Map<String, Value>,
+    /// Who asked for it, as its runs know them.
+    #[serde(default, skip_serializing_if = "Map::is_empty")]
+    caller: Map<String, Value>,
     multitask: String,
     /// In microseconds.
     #[serde(default)]
@@ -224,6 +227,7 @@ fn terms(terms: &CronTerms) -> Terms {
         asked: runs::asked(&kwargs),
         told: runs::told(&run.metadata, &kwargs),
         checkpoint: run.checkpoint,
+        caller: run.caller,
         multitask: run.multitask_strategy.as_str().to_owned(),
         delay: u64::try_from(run.delay.as_micros()).unwrap_or(u64::MAX),
     }
@@ -255,6 +259,7 @@ fn terms_of(
         durability: kwargs.durability,
         strict_resume: kwargs.strict_resume,
         checkpoint: stored.checkpoint,
+        caller: stored.caller,
         multitask_strategy: strategy_of(&stored.multitask)?,
         delay: Duration::from_micros(stored.delay),
         if_not_exists: IfNotExists::default(),
