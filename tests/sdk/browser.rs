@@ -23,17 +23,27 @@ fn chromium() -> Option<PathBuf> {
         .find(|path| path.is_file())
 }
 
-fn check(name: &str) {
+fn check(name: &str, transport: &str) {
     // Nobody needs a browser to work on the project, and not every machine has one for its gate.
     let Some(chromium) = chromium() else { return eprintln!("SKIPPED: no Chromium, nor any in CHROMIUM") };
     let Some(folder) = or_skip("packages of the browser", &FOLDER) else { return };
     let mut runner = Command::new("node");
-    runner.arg("--test-reporter=tap").env("CHROMIUM", chromium);
+    runner.arg("--test-reporter=tap").env("CHROMIUM", chromium).env("EDDYLINE_TRANSPORT", transport);
     let script = Script { runner, path: folder.join(name), begins: "\ntest(", tells: "# pass " };
     script.check(&Server::start().url(""));
 }
 
 #[test]
-fn a_chat_with_use_stream() {
-    check("chat.js");
+fn a_chat_by_the_api_of_runs() {
+    check("chat.js", "");
+}
+
+#[test]
+fn a_chat_by_the_streaming_protocol_over_sse() {
+    check("protocol.js", "sse");
+}
+
+#[test]
+fn a_chat_by_the_streaming_protocol_over_a_websocket() {
+    check("protocol.js", "websocket");
 }
