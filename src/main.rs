@@ -9,10 +9,11 @@ use std::process::ExitCode;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use eddyline::project::{Mode, Modes};
-use eddyline::settings::LogFormat;
+use eddyline::settings::{LangGraph, LogFormat};
 use eddyline::{Graph, Server, Settings};
 
 mod keys;
+mod langgraph;
 mod stdio;
 
 use keys::Keys;
@@ -122,6 +123,9 @@ struct Serve {
     /// Listen where other machines can reach it, although whoever reaches it may use it
     #[arg(long)]
     allow_remote: bool,
+    /// A `langgraph.json`, of which graphs, variables, origins and times to live are taken over
+    #[arg(long, value_name = "FILE")]
+    langgraph: Option<PathBuf>,
     #[command(flatten)]
     common: Common,
 }
@@ -157,8 +161,11 @@ fn loader(config: Option<PathBuf>) -> eddyline::settings::Loader {
 }
 
 impl Serve {
-    fn settings(self) -> Result<Settings, eddyline::settings::Error> {
+    fn settings(self, langgraph: Option<&LangGraph>) -> Result<Settings, eddyline::settings::Error> {
         let mut loader = self.common.loader();
+        if let Some(read) = langgraph {
+            loader = loader.langgraph(read);
+        }
         if let Some(host) = self.host {
             loader = loader.set("http.host", host);
         }
@@ -263,7 +270,10 @@ impl Backup {
 
 impl Serve {
     fn serve(self) -> anyhow::Result<()> {
-        Ok(server(self.settings()?)?.run()?)
+        let Some(path) = self.langgraph.clone() else { return Ok(server(self.settings(None)?)?.run()?) };
+        let read = LangGraph::read(path)?;
+        let settings = self.settings(Some(&read))?;
+        Ok(langgraph::server(settings, read)?.run()?)
     }
 }
 

@@ -1,5 +1,6 @@
 //! A whole server: settings to runtime to transports, until someone ends it.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,7 +34,8 @@ use crate::{Error, KeyFile, signals};
 pub struct Server {
     settings: Settings,
     runtime: Builder,
-    stand_in: bool,
+    models: Models,
+    notices: Vec<String>,
     authenticate: Option<Arc<dyn Authenticate>>,
     authorize: Option<Arc<dyn Authorize>>,
     transports: Vec<Serve>,
@@ -49,7 +51,8 @@ impl Server {
         Self {
             settings,
             runtime: Runtime::builder(),
-            stand_in: false,
+            models: Models::default(),
+            notices: Vec::new(),
             authenticate: None,
             authorize: None,
             transports: Vec::new(),
@@ -72,7 +75,19 @@ impl Server {
     /// Lets a scripted model answer for every provider whose key is not set, and says so once in the log: for trying
     /// out graphs. Otherwise such a model fails and names the variable.
     pub fn stand_in_models(mut self) -> Self {
-        self.stand_in = true;
+        self.models.stand_in = true;
+        self
+    }
+
+    /// Variables in which keys and addresses of models are looked up that the process has not in its environment.
+    pub fn variables(mut self, variables: HashMap<String, String>) -> Self {
+        self.models.variables = variables;
+        self
+    }
+
+    /// A warning for the log, once the server has one.
+    pub fn notice(mut self, notice: impl Into<String>) -> Self {
+        self.notices.push(notice.into());
         self
     }
 
@@ -108,11 +123,14 @@ impl Server {
     /// Blocks the OS thread, which must not be one of an async runtime.
     pub fn run(self) -> Result<(), Error> {
         logging::start(&self.settings.log, Sink::Waits)?;
+        for notice in &self.notices {
+            tracing::warn!("{notice}");
+        }
         let http = Http::bind(http_options(&self.settings, self.authenticate, self.authorize)?)?;
         let address = http.address();
         let mut transports = self.transports;
         transports.push(boxed(http));
-        let builder = self.runtime.models(providers(self.stand_in));
+        let builder = self.runtime.models(self.models.providers());
         let runtime = start(builder, &self.settings, self.settings.runs.shutdown_grace)?;
         tracing::info!(address = %format_args!("http://{address}"), "listening");
         let stop = Shutdown::new();
@@ -126,7 +144,7 @@ impl Server {
     /// start, the conversation is one line that says why.
     pub fn run_stdio(self, stdio: Stdio, quit: Shutdown, grace: Duration) -> Result<(), Error> {
         let started = logging::start(&self.settings.log, Sink::Drops)
-            .and_then(|()| start(self.runtime.models(providers(self.stand_in)), &self.settings, grace));
+            .and_then(|()| start(self.runtime.models(self.models.providers()), &self.settings, grace));
         let runtime = match started {
             Ok(runtime) => runtime,
             Err(error) => {
@@ -170,20 +188,30 @@ fn boxed(transport: impl Transport + 'static) -> Serve {
     Box::new(move |runtime, stop| Box::pin(transport.serve(runtime, stop)))
 }
 
-/// Models of providers, with the keys of the environment.
-fn providers(stand_in: bool) -> Providers {
-    let providers = Providers::from_environment();
-    if !stand_in {
-        return providers;
+/// Where models of providers come from.
+#[derive(Default)]
+struct Models {
+    stand_in: bool,
+    variables: HashMap<String, String>,
+}
+
+impl Models {
+    /// Models of providers, with the keys of the environment and, where that has none, of the variables.
+    fn providers(&self) -> Providers {
+        let variable = |name: &str| std::env::var(name).ok().or_else(|| self.variables.get(name).cloned());
+        let providers = Providers::from_variables(variable);
+        if !self.stand_in {
+            return providers;
+        }
+        let missing = providers.missing_keys();
+        if !missing.is_empty() {
+            tracing::warn!(
+                not_set = missing.join(", "),
+                "a scripted model answers for providers whose keys are not set"
+            );
+        }
+        providers.stand_in()
     }
-    let missing = providers.missing_keys();
-    if !missing.is_empty() {
-        tracing::warn!(
-            not_set = missing.join(", "),
-            "a scripted model answers for providers whose keys are not set"
-        );
-    }
-    providers.stand_in()
 }
 
 fn thread_ttl(threads: &Threads) -> Option<Ttl> {

@@ -62,6 +62,11 @@ impl Server {
         let mut command = command();
         command.envs(variables.iter().copied());
         command.args(["serve", "--port", "0", "--data-dir"]).arg(folder);
+        Self::of(command)
+    }
+
+    /// The server that this command starts.
+    pub(crate) fn of(mut command: Command) -> Self {
         command.env("EDDYLINE__LOG__FORMAT", "json").stderr(Stdio::piped());
         let mut child = command.spawn().expect("the binary starts");
         let log = child.stderr.take().expect("stderr is a pipe");
@@ -254,4 +259,31 @@ fn why_a_run_failed_is_in_the_log_alone() {
     assert_eq!((&fields["code"], &fields["class"]), (&json!("NODE_FAILED"), &json!("TryFromFloatSecsError")));
     let why = fields["cause"].as_str().expect("a text");
     assert!(why.contains("negative") && !told.contains(why), "{why} {told}");
+}
+
+#[test]
+fn a_langgraph_json_is_taken_over_as_far_as_it_means_something() {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("langgraph-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = folder.join("langgraph.json");
+    let said = r#"{
+        "dependencies": ["."], "env": {"OPENAI_API_KEY": "canary"}, "http": {"app": "./app.py:app"},
+        "graphs": {"agent": "./agent.py:graph", "mine": "./mine.py:graph"}
+    }"#;
+    std::fs::write(&file, said).unwrap();
+    let mut command = command();
+    command.args(["serve", "--port", "0", "--memory", "--langgraph"]).arg(&file);
+    let server = Server::of(command);
+    let found = http::read(http::post(&server, "/assistants/search", &json!({})));
+    let graphs: Vec<_> = found.as_array().unwrap().iter().map(|found| &found["graph_id"]).collect();
+    assert_eq!(graphs, ["agent"]);
+    let log = server.log();
+    assert!(log.contains("mine (./mine.py:graph)") && log.contains("http.app"), "{log}");
+    assert!(!log.contains("canary") && !log.contains("\"OPENAI_API_KEY"), "{log}");
+
+    std::fs::write(&file, r#"{"graphs": {"mine": "./mine.py:graph"}}"#).unwrap();
+    let refused = self::command().args(["serve", "--langgraph"]).arg(&file).output().unwrap();
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("LANGGRAPH_JSON"));
+    std::fs::remove_dir_all(folder).unwrap();
 }

@@ -1,6 +1,7 @@
 //! What can be wrong with settings.
 
 use std::net::IpAddr;
+use std::path::PathBuf;
 
 /// Why the settings cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,14 @@ pub enum Error {
         /// The address.
         host: IpAddr,
     },
+    /// A `langgraph.json` that cannot be used.
+    #[error("cannot use {}: {problem}", .path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// A file that cannot be read, or a value of the wrong type in it.
     #[error("cannot read the settings")]
     Unreadable {
@@ -62,6 +71,7 @@ impl Error {
             Self::Unknown { .. } => "SETTING_UNKNOWN",
             Self::Invalid { .. } | Self::Missing { .. } => "SETTING_INVALID",
             Self::Exposed { .. } => "ADDRESS_EXPOSED",
+            Self::Foreign { .. } => "LANGGRAPH_JSON",
             Self::Unreadable { .. } => "SETTINGS_UNREADABLE",
         }
     }

@@ -19,6 +19,7 @@
 
 mod error;
 mod jwt;
+mod langgraph;
 mod load;
 mod settings;
 mod typed;
@@ -26,6 +27,7 @@ mod webhooks;
 
 pub use error::Error;
 pub use jwt::{Jwt, JwtAlgorithm, JwtKey};
+pub use langgraph::LangGraph;
 pub use load::{DEFAULTS, Loader};
 pub use settings::{Auth, Http, Log, LogFormat, Runs, Settings, Store, Streams, Threads, TtlStrategy};
 pub use webhooks::Webhooks;

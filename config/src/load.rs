@@ -7,6 +7,7 @@ use config::builder::DefaultState;
 use config::{Config, ConfigBuilder, Environment, File, FileFormat, Value, ValueKind};
 
 use crate::error::Error;
+use crate::langgraph::LangGraph;
 use crate::settings::Settings;
 use crate::typed::Typed;
 
@@ -21,15 +22,22 @@ const SECRETS: [(&str, &str); 2] =
     [("EDDYLINE__WEBHOOKS__SECRET", "webhooks.secret"), ("EDDYLINE__AUTH__JWT__SECRET", "auth.jwt.secret")];
 
 /// Collects the places to read, the winning one last whatever the order of the calls:
-/// defaults, file, environment, flags.
+/// defaults, a `langgraph.json`, file, environment, flags.
 #[derive(Debug, Default)]
 pub struct Loader {
+    langgraph: Vec<(&'static str, Value)>,
     file: Option<PathBuf>,
     environment: Option<HashMap<String, String>>,
     flags: Vec<(String, Value)>,
 }
 
 impl Loader {
+    /// Takes over what a `langgraph.json` says of settings; every other place but the defaults wins over it.
+    pub fn langgraph(mut self, read: &LangGraph) -> Self {
+        self.langgraph.clone_from(&read.settings);
+        self
+    }
+
     /// Reads a TOML or JSON file, told apart by its ending; it must be there.
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.file = Some(path.into());
@@ -73,6 +81,10 @@ impl Loader {
 
     fn merged(self) -> Result<Config, config::ConfigError> {
         let mut builder = defaults();
+        for (key, value) in self.langgraph {
+            // Over the file of the defaults, which is a source, and under all others.
+            builder = builder.add_source(Config::builder().set_override(key, value)?.build()?);
+        }
         if let Some(path) = self.file {
             builder = builder.add_source(File::from(path));
         }
