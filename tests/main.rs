@@ -13,6 +13,7 @@ mod durable;
 mod golden;
 mod http;
 mod limits;
+mod odd_texts;
 mod protocol;
 mod recorded;
 mod runs;
