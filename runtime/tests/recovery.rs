@@ -288,7 +288,8 @@ async fn a_run_of_no_thread_that_nobody_waits_for_is_begun_again() {
     let runtime = start(&folder.0, "work", &world);
     let handle = runtime.handle();
     begun(&world, 2).await;
-    assert_eq!(handle.run(run.thread_id, run.run_id).await.unwrap().attempt, 2);
+    // It does not wait for storage, which is told meanwhile.
+    until(async || handle.run(run.thread_id, run.run_id).await.unwrap().attempt == 2).await;
     world.open.store(true, Ordering::SeqCst);
     until(async || matches!(handle.thread(run.thread_id).await, Err(Error::ThreadNotFound { .. }))).await;
     assert_eq!(world.first.load(Ordering::SeqCst), 2, "it keeps no checkpoints, so it begins anew");
