@@ -26,7 +26,7 @@ pub(super) async fn create_on_thread(
 
 async fn make(served: &Served, thread_id: Option<Uuid>, asked: &HttpRequest, payload: Payload) -> Answer {
     let request = served.body::<CronBody>(payload).await?.into_request(thread_id)?;
-    let runtime = served.runtime_for(asked);
+    let runtime = served.runtime_in_name_of(asked);
     let made = detached(async move {
         match runtime.create_cron(request).await {
             // What clients of the API know of a name that means no assistant, here and nowhere else.

@@ -39,7 +39,7 @@ pub(super) async fn command(
         }
     };
     let thread_id = thread_id(&path);
-    let runtime = served.runtime_for(&asked);
+    let runtime = served.runtime_in_name_of(&asked);
     // Carried out to its end, even when the client goes away.
     let done = actix_web::rt::spawn(async move {
         let (thread_id, command) = (thread_id?, request.command?);

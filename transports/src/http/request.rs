@@ -53,15 +53,20 @@ impl Served {
     /// The runtime, as whoever sent the request sees it.
     pub(super) fn runtime_for(&self, asked: &HttpRequest) -> Handle {
         let user = asked.extensions().get::<Arc<User>>().cloned();
-        let runtime = self.runtime.on_behalf_of(caller(said_by(asked.headers()), user.as_deref()));
         match (self.authorize.clone(), user) {
-            (None, _) => runtime,
+            (None, _) => self.runtime.clone(),
             (Some(authorize), Some(user)) => {
-                runtime.limited_to(move |resource, action| authorize.authorize(&user, resource, action))
+                self.runtime.limited_to(move |resource, action| authorize.authorize(&user, resource, action))
             }
             // Nobody was asked who they are, so they have nothing.
-            (Some(_), None) => runtime.limited_to(|_, _| Verdict::Deny("Forbidden".to_owned())),
+            (Some(_), None) => self.runtime.limited_to(|_, _| Verdict::Deny("Forbidden".to_owned())),
         }
+    }
+
+    /// The same for what starts runs, which know who asks. It is not for streams to keep: it weighs more.
+    pub(super) fn runtime_in_name_of(&self, asked: &HttpRequest) -> Handle {
+        let user = asked.extensions().get::<Arc<User>>().cloned();
+        self.runtime_for(asked).on_behalf_of(caller(said_by(asked.headers()), user.as_deref()))
     }
 
     /// Whether requests have to say who sends them.

@@ -69,7 +69,7 @@ pub(super) async fn batch(served: Data<Served>, asked: HttpRequest, payload: Pay
     let bodies = served.list::<RunBody>(payload).await?.into_iter();
     let request = |body: RunBody| Ok(StartRun { attended: false, ..body.into_request(None)? });
     let requests: Vec<StartRun> = bodies.map(request).collect::<Result<_, Refusal>>()?;
-    let runtime = served.runtime_for(&asked);
+    let runtime = served.runtime_in_name_of(&asked);
     let runs = detached(async move { start_all(&runtime, requests).await }).await?;
     Ok(answer::json(&runs.iter().map(RunJson).collect::<Vec<_>>()))
 }
@@ -156,8 +156,7 @@ async fn start(
     let body = served.body::<RunBody>(payload).await?;
     let cancel_on_disconnect = body.cancels_on_disconnect();
     let request = StartRun { attended: attended == Attended::Yes, ..body.into_request(thread_id)? };
-    let runtime = served.runtime_for(asked);
-    let starter = runtime.clone();
+    let (starter, runtime) = (served.runtime_in_name_of(asked), served.runtime_for(asked));
     let (run, subscription) = detached(async move { starter.start_run(request).await }).await?;
     Ok(Started { run, subscription, runtime, cancel_on_disconnect })
 }

@@ -61,7 +61,7 @@ pub(super) async fn connect(
     if !is_upgrade {
         return Err(Refusal::new(Reason::MethodNotAllowed, "Method Not Allowed"));
     }
-    let (thread_id, runtime) = (thread_id(&path), served.runtime_for(&asked));
+    let (thread_id, runtime) = (thread_id(&path), served.runtime_in_name_of(&asked));
     if let Ok(thread_id) = thread_id {
         may_listen(&runtime, thread_id).await?;
     }
