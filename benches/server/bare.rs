@@ -7,6 +7,7 @@ use std::thread::available_parallelism;
 use actix_web::web::{self, Bytes};
 use actix_web::{App, HttpResponse, HttpServer};
 use futures_util::stream::{self, StreamExt as _};
+use tokio::sync::watch;
 
 pub(crate) const ROLE: &str = "serve-bare";
 
@@ -19,8 +20,14 @@ const FRAMES: [&str; 3] = [
 
 /// Serves until it is killed, with as many workers as the server of this project has.
 pub(crate) fn serve() {
-    let server = HttpServer::new(|| {
-        App::new().route("/runs/stream", web::post().to(told)).route("/waiting", web::get().to(waiting))
+    let events = web::Data::new(watch::Sender::new(()));
+    let server = HttpServer::new(move || {
+        App::new()
+            .app_data(events.clone())
+            .route("/runs/stream", web::post().to(told))
+            .route("/waiting", web::get().to(waiting))
+            .route("/idle", web::get().to(idle))
+            .route("/event", web::post().to(event))
     });
     let cores = available_parallelism().map_or(1, NonZeroUsize::get);
     let server = server.workers((cores / 4).max(1)).tcp_nodelay(true).bind("127.0.0.1:0");
@@ -36,6 +43,18 @@ async fn told(_: Bytes) -> HttpResponse {
 /// One frame, and nothing after it.
 async fn waiting() -> HttpResponse {
     event_stream(stream::iter([FRAMES[0]]).chain(stream::pending()))
+}
+
+/// Nothing, until there is an event for everybody.
+async fn idle(events: web::Data<watch::Sender<()>>) -> HttpResponse {
+    let told = events.subscribe();
+    let frames = stream::unfold(told, async |mut told| told.changed().await.ok().map(|()| (FRAMES[0], told)));
+    event_stream(frames)
+}
+
+async fn event(events: web::Data<watch::Sender<()>>) -> HttpResponse {
+    events.send_replace(());
+    HttpResponse::Ok().json(())
 }
 
 fn event_stream(frames: impl stream::Stream<Item = &'static str> + 'static) -> HttpResponse {

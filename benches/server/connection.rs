@@ -89,6 +89,17 @@ impl Connection {
         assert!(self.chunk().await, "the stream ended");
     }
 
+    /// Waits until the stream tells an event, past its heartbeats.
+    pub(crate) async fn hear_event(&mut self) {
+        loop {
+            self.body.clear();
+            self.hear().await;
+            if !self.body.starts_with(b":") {
+                return;
+            }
+        }
+    }
+
     /// Sends a request and reads the head of its answer.
     async fn begin(&mut self, request: &Request) -> Body {
         self.body.clear();

@@ -18,6 +18,7 @@ mod connection;
 mod contest;
 mod figures;
 mod growth;
+mod idle;
 mod load;
 mod memory;
 mod process;
@@ -39,7 +40,7 @@ pub(crate) struct Plan {
 }
 
 /// What can be asked for, by name.
-const BENCHES: [Bench; 9] = [
+const BENCHES: [Bench; 10] = [
     ("stateless", runs::stateless),
     ("durable-16", |plan| runs::durable(plan, 16)),
     ("durable-64", |plan| runs::durable(plan, 64)),
@@ -47,6 +48,7 @@ const BENCHES: [Bench; 9] = [
     ("flood", runs::flood),
     ("supersteps", supersteps::durable),
     ("memory", memory::resident),
+    ("idle", idle::many),
     ("start", start::first_answer),
     ("growth", growth::of_a_thread),
 ];
