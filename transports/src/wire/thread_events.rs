@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use eddyline_engine::fact::Body;
 use eddyline_runtime::{Entry, Run, ThreadState};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::events::{Events, frame};
@@ -86,9 +86,9 @@ impl ThreadEvents {
         self.runs.clear();
     }
 
-    /// True when the record of the run is needed to tell its facts.
+    /// True when the record of the run is needed to tell its facts. When runs begin and end, their facts say themselves.
     pub(crate) fn needs(&self, run_id: Uuid) -> bool {
-        !run_id.is_nil() && !self.runs.contains_key(&run_id)
+        self.modes.runs && !run_id.is_nil() && !self.runs.contains_key(&run_id)
     }
 
     /// Takes in the record of a run.
@@ -98,20 +98,29 @@ impl ThreadEvents {
 
     /// What the reader sees of a fact of a run.
     pub(crate) fn of(&mut self, entry: &Entry) -> Vec<Frame> {
-        let Some(run) = self.runs.get_mut(&entry.run_id) else { return Vec::new() };
-        let mut frames = run.of(entry.seq, &entry.fact);
-        let ThreadModes { runs, lifecycle, .. } = self.modes;
-        frames.retain(|frame| runs || (lifecycle && frame.event == "metadata"));
+        let mut frames = Vec::new();
+        if let Some(run) = self.runs.get_mut(&entry.run_id) {
+            frames = run.of(entry.seq, &entry.fact);
+        } else if self.modes.lifecycle
+            && let Body::RunStarted { attempt, .. } = entry.fact.body
+        {
+            let begun = json!({"run_id": entry.run_id, "attempt": attempt});
+            frames.extend(self.metadata(entry.seq, &begun));
+        }
         if let Body::RunEnded { .. } = entry.fact.body {
-            self.runs.remove(&entry.run_id);
+            let is_known = self.runs.remove(&entry.run_id).is_some();
             let done = json!({"status": "run_done", "run_id": entry.run_id});
-            // Whether the run failed has the number before it.
-            let id = entry.seq + 1;
-            if (runs || lifecycle) && self.place.shows(id) {
-                frames.push(Frame { id: Some(id.to_string()), ..frame("metadata".to_owned(), &done) });
+            if is_known || self.modes.lifecycle {
+                // Whether the run failed has the number before it.
+                frames.extend(self.metadata(entry.seq + 1, &done));
             }
         }
         frames
+    }
+
+    fn metadata(&self, id: u64, data: &Value) -> Option<Frame> {
+        let frame = || Frame { id: Some(id.to_string()), ..frame("metadata".to_owned(), data) };
+        self.place.shows(id).then(frame)
     }
 
     /// What the reader sees of a change by hand.
@@ -122,7 +131,7 @@ impl ThreadEvents {
     }
 }
 
-fn to_value(state: &ThreadState) -> Option<serde_json::Value> {
+fn to_value(state: &ThreadState) -> Option<Value> {
     let bytes = encode(&ThreadStateJson(state)).ok()?;
     serde_json::from_slice(&bytes).ok()
 }
