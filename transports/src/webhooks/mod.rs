@@ -3,26 +3,22 @@
 //! Owns the connection: to which addresses it may lead, how long it may take, and how what is sent is signed. Does not
 //! know what is owed to whom, nor when it is tried again: that is the runtime's.
 
-mod addresses;
-mod policy;
-mod resolver;
 mod signature;
 #[cfg(test)]
 mod tests;
 
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use eddyline_engine::ids::Timestamp;
+use eddyline_net::Guard;
 use eddyline_runtime::{EndedRun, Undelivered, WebhookDelivery, Webhooks};
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use reqwest::header::CONTENT_TYPE;
-use reqwest::{Client, RequestBuilder, StatusCode, redirect};
+use reqwest::{Client, RequestBuilder, StatusCode};
 use secrecy::SecretString;
 
-use self::policy::Policy;
-use self::resolver::{Guarded, Lookup, SystemLookup};
 use crate::wire::{ended_run, sent_at};
 
 /// How long a delivery may take, from the look-up of the address to the answer.
@@ -50,7 +46,7 @@ pub struct WebhookOptions {
 /// a name that means something else a moment later leads nowhere else.
 #[derive(Debug)]
 pub struct WebhookSender {
-    resolver: Arc<Guarded>,
+    guard: Guard,
     secret: Option<SecretString>,
     /// Made with the first use, as the certificates of the system are read then; `None` when there are none.
     client: OnceLock<Option<Client>>,
@@ -59,19 +55,18 @@ pub struct WebhookSender {
 impl WebhookSender {
     /// Reads nothing yet. Where the system has no certificates, every webhook is refused.
     pub fn new(options: WebhookOptions) -> Self {
-        Self::over(options, Arc::new(SystemLookup))
+        let guard = Guard::new(&options.allowed_hosts);
+        Self::over(options, guard)
     }
 
-    /// The same, with names looked up there.
-    fn over(options: WebhookOptions, lookup: Arc<dyn Lookup>) -> Self {
-        let policy = Policy::new(&options.allowed_hosts);
-        let resolver = Arc::new(Guarded { policy, lookup });
-        Self { resolver, secret: options.secret, client: OnceLock::new() }
+    /// The same, with requests to where this one lets them go.
+    fn over(options: WebhookOptions, guard: Guard) -> Self {
+        Self { guard, secret: options.secret, client: OnceLock::new() }
     }
 
     fn client(&self) -> Result<&Client, String> {
         let client = self.client.get_or_init(|| {
-            let built = client(Arc::clone(&self.resolver));
+            let built = self.guard.client().timeout(TIMEOUT).build();
             built.inspect_err(|error| tracing::error!(?error, "webhooks cannot be sent")).ok()
         });
         client
@@ -80,7 +75,7 @@ impl WebhookSender {
     }
 
     fn request(&self, delivery: &WebhookDelivery, now: Timestamp) -> Result<RequestBuilder, String> {
-        let url = self.resolver.policy.check(&delivery.url)?;
+        let url = self.guard.check(&delivery.url)?;
         let body = sent_at(&delivery.body, now);
         let mut request = self
             .client()?
@@ -94,23 +89,10 @@ impl WebhookSender {
     }
 }
 
-fn client(resolver: Arc<Guarded>) -> reqwest::Result<Client> {
-    Client::builder()
-        .dns_resolver(resolver)
-        .no_proxy()
-        .redirect(redirect::Policy::none())
-        .retry(reqwest::retry::never())
-        .timeout(TIMEOUT)
-        // Each attempt looks its address up, and is measured against the policy.
-        .pool_max_idle_per_host(0)
-        .user_agent(concat!("eddyline/", env!("CARGO_PKG_VERSION")))
-        .build()
-}
-
 impl Webhooks for WebhookSender {
     fn check(&self, url: &str) -> Result<(), String> {
         self.client()?;
-        self.resolver.policy.check(url).map(|_| ())
+        self.guard.check(url).map(|_| ())
     }
 
     fn tell(&self, ended: &EndedRun<'_>) -> String {
@@ -140,7 +122,7 @@ fn answered(status: StatusCode) -> Result<(), Undelivered> {
 
 /// Why nothing was sent, or no answer came. The library's own words would tell the URL.
 fn unsent(error: &reqwest::Error) -> Undelivered {
-    if let Some(refused) = resolver::refusal(error) {
+    if let Some(refused) = eddyline_net::refusal(error) {
         return Undelivered { message: refused.to_string(), again: false };
     }
     let message = match error {

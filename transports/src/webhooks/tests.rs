@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use eddyline_engine::ids::Timestamp;
+use eddyline_net::Lookup;
 use futures_util::future::ready;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -68,7 +69,8 @@ fn sender(allowed: &[&str], secret: Option<&str>, names: &Arc<Names>) -> Webhook
         allowed_hosts: allowed.iter().map(ToString::to_string).collect(),
         secret: secret.map(SecretString::from),
     };
-    WebhookSender::over(options, Arc::<Names>::clone(names))
+    let guard = Guard::over(&options.allowed_hosts, Arc::<Names>::clone(names));
+    WebhookSender::over(options, guard)
 }
 
 fn delivery(url: &str) -> WebhookDelivery {
@@ -271,7 +273,7 @@ fn what_is_wrong_with_a_url_is_said() {
     check(&format!("https://a.test/{}", "a".repeat(4096)), "has more than 4096 bytes");
     check("nowhere", "is no URL: relative URL without a base");
     check("ftp://a.test/", "must begin with `https://` or `http://`");
-    let private = "is not on the public internet, and the settings do not allow it by name";
+    let private = "is not on the public internet, and is not allowed by name";
     check("http://127.1/", &format!("`127.0.0.1` {private}"));
     check("http://LOCALHOST./", &format!("`localhost` {private}"));
     assert_eq!(sender.check("https://example.org:8443/hook?token=a"), Ok(()));

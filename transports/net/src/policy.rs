@@ -53,7 +53,7 @@ impl Policy {
 
 /// What is said of a host that may not be reached.
 pub(super) fn private(host: &str) -> String {
-    format!("`{host}` is not on the public internet, and the settings do not allow it by name")
+    format!("`{host}` is not on the public internet, and is not allowed by name")
 }
 
 /// A host as it is compared: small letters, no dot at the end, no brackets around an address.

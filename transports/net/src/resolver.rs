@@ -14,7 +14,7 @@ use super::addresses::is_public;
 use super::policy::{Policy, canonical, private};
 
 /// Looks names up.
-pub(super) trait Lookup: fmt::Debug + Send + Sync {
+pub trait Lookup: fmt::Debug + Send + Sync {
     /// The addresses of a host.
     fn addresses(&self, host: String) -> BoxFuture<'static, io::Result<Vec<IpAddr>>>;
 }
@@ -56,7 +56,7 @@ impl Resolve for Guarded {
 
 /// A name that leads where nothing may be sent.
 #[derive(Debug)]
-pub(super) struct Refused(String);
+pub struct Refused(String);
 
 impl fmt::Display for Refused {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -65,15 +65,3 @@ impl fmt::Display for Refused {
 }
 
 impl Error for Refused {}
-
-/// The refusal because of which a request failed, if there was one.
-pub(super) fn refusal<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Refused> {
-    let mut cause = Some(error);
-    while let Some(error) = cause {
-        if let Some(refused) = error.downcast_ref() {
-            return Some(refused);
-        }
-        cause = error.source();
-    }
-    None
-}
