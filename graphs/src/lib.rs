@@ -28,6 +28,7 @@
 //! | `tools_agent` | the loop of a model and its tools, by hand | [`examples/tools_agent.rs`](examples::tools_agent) |
 //! | `prebuilt_agent` | the same in a few lines, with a model that goes by a name | [`examples/prebuilt_agent.rs`](examples::prebuilt_agent) |
 
+pub mod declared;
 pub mod examples;
 pub mod models;
 pub mod prebuilt;

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 /// Cases that need no more than the engine.
-pub(crate) const PLAYED: &[&str] = &[
+const PLAYED: &[&str] = &[
     // Linear graphs, cycles, routing.
     "agent-updates",
     "agent-values",
@@ -129,6 +129,11 @@ pub(crate) fn cases() -> Vec<Value> {
 /// What the reference server answered to a case.
 pub(crate) fn transcript(name: &str) -> Value {
     read(&folder().join("transcripts").join(format!("{name}.json")))
+}
+
+/// Whether a case needs no more than the engine.
+pub(crate) fn is_played(case: &Value) -> bool {
+    PLAYED.contains(&name(case))
 }
 
 /// The name of a case.

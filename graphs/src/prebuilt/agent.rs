@@ -121,8 +121,13 @@ impl Agent {
     }
 
     /// Has the model answer in JSON that can be read as `T`; the answer stands in `structured_response`.
-    pub fn respond_as<T: JsonSchema>(mut self, name: &str) -> Self {
-        self.asking.format = Some(ResponseFormat::of::<T>(name));
+    pub fn respond_as<T: JsonSchema>(self, name: &str) -> Self {
+        self.respond_in(ResponseFormat::of::<T>(name))
+    }
+
+    /// Has the model answer in JSON of a shape that is known only now; the answer stands in `structured_response`.
+    pub fn respond_in(mut self, format: ResponseFormat) -> Self {
+        self.asking.format = Some(format);
         self
     }
 

@@ -14,6 +14,7 @@ pub use agent::{Agent, AgentState};
 pub use summary::Summary;
 pub use supervisor::Supervisor;
 pub use tool_node::{ToolNode, ask_tools};
+pub(crate) use tool_node::{conversation, sends};
 
 /// What is said in place of calls that may not be made any more.
 const OUT_OF_TURNS: &str = "Sorry, need more steps to process this request.";

@@ -54,12 +54,12 @@ pub fn ask_tools(node: &'static str) -> Route {
 }
 
 /// The open calls of a conversation, on their way to `node`.
-pub(super) fn sends(messages: &[Message], node: &str) -> Vec<Goto> {
+pub(crate) fn sends(messages: &[Message], node: &str) -> Vec<Goto> {
     open_calls(messages).into_iter().map(|asked| SendTo::new(node, asked).into()).collect()
 }
 
 /// The conversation of any state with the key `messages`.
-pub(super) fn conversation(state: &Shared) -> Result<Messages, NodeError> {
+pub(crate) fn conversation(state: &Shared) -> Result<Messages, NodeError> {
     #[view]
     struct Conversation {
         messages: Messages,

@@ -68,6 +68,30 @@ impl StateGraph<Value> {
     pub fn dynamic(state_name: impl Into<Key>, fields: Vec<Field>) -> Self {
         Self::over(state_name, fields)
     }
+
+    /// Publishes a JSON Schema of the state.
+    pub fn state_schema(mut self, schema: Value) -> Self {
+        self.state_schema = Some(schema);
+        self
+    }
+
+    /// Takes only the keys that this JSON Schema has from the input.
+    pub fn input_schema(mut self, schema: Value) -> Self {
+        self.input_schema = Some(schema);
+        self
+    }
+
+    /// Shows only the keys that this JSON Schema has as output.
+    pub fn output_schema(mut self, schema: Value) -> Self {
+        self.output_schema = Some(schema);
+        self
+    }
+
+    /// Publishes a JSON Schema of the run's context.
+    pub fn context_schema(mut self, schema: Value) -> Self {
+        self.context_schema = Some(schema);
+        self
+    }
 }
 
 impl<S> StateGraph<S> {

@@ -98,6 +98,11 @@ impl NodeContext {
         self.config().configurable.get(key)
     }
 
+    /// All values that the caller of the run configured.
+    pub fn configurables(&self) -> &Map<String, Value> {
+        &self.config().configurable
+    }
+
     /// The run's metadata.
     pub fn metadata(&self) -> &Map<String, Value> {
         &self.config().metadata

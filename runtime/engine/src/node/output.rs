@@ -94,6 +94,12 @@ impl<S> Command<S> {
         self.goto.push(target.into());
         self
     }
+
+    /// Addresses the graph around this one instead: `S` is its state, the targets are its nodes.
+    pub fn to_parent(mut self) -> Self {
+        self.parent = true;
+        self
+    }
 }
 
 impl<S: State> Command<S> {
@@ -102,10 +108,12 @@ impl<S: State> Command<S> {
         self.update = Some(update.into());
         self
     }
+}
 
-    /// Addresses the graph around this one instead: `S` is its state, the targets are its nodes.
-    pub fn to_parent(mut self) -> Self {
-        self.parent = true;
+impl Command<Value> {
+    /// Writes some keys of a state that is known only at run time.
+    pub fn write(mut self, writes: impl Into<Writes>) -> Self {
+        self.update = Some(writes.into());
         self
     }
 }

@@ -1,0 +1,101 @@
+//! Graphs that are written in files: YAML, JSON or TOML.
+//!
+//! What a file says compiles to the same graph as Rust that says the same: there is no second engine, and its rules
+//! are the engine's. [`load`] reads one; [`schema`] describes them for editors.
+
+mod compile;
+mod http;
+mod keys;
+mod kinds;
+mod located;
+mod mistake;
+mod model;
+mod node;
+mod process;
+mod route;
+mod spec;
+mod template;
+mod tool;
+mod tree;
+
+use std::path::{Path, PathBuf};
+
+use eddyline_engine::Graph;
+use serde_json::Value;
+
+use self::compile::{Home, compile};
+pub use self::mistake::{FileError, Mistake, Place};
+use self::spec::File;
+use self::tree::Tree;
+
+/// The names that files of graphs end in.
+pub const EXTENSIONS: [&str; 4] = ["yaml", "yml", "json", "toml"];
+
+/// How deep files may be parts of files.
+const MAX_INSIDE: usize = 16;
+
+/// The graph that a file says. Paths in it are from its folder.
+///
+/// ```no_run
+/// let graph = eddyline_graphs::declared::load("graphs/support.yaml")?;
+/// # let _: eddyline_engine::Graph = graph;
+/// # Ok::<(), eddyline_graphs::declared::FileError>(())
+/// ```
+pub fn load(file: impl AsRef<Path>) -> Result<Graph, FileError> {
+    load_file(file.as_ref(), &[])
+}
+
+/// The graph that a text says; `file` says where it stands: how it is written, and from where its paths are.
+pub fn parse(text: &str, file: impl AsRef<Path>) -> Result<Graph, FileError> {
+    parse_file(text, file.as_ref(), &[])
+}
+
+/// The JSON Schema of graph files, for editors.
+pub fn schema() -> Value {
+    schemars::schema_for!(File).to_value()
+}
+
+fn load_file(file: &Path, around: &[PathBuf]) -> Result<Graph, FileError> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        let mistake = Mistake::new(Place::TOP, format!("the file cannot be read: {error}"));
+        FileError { file: file.to_owned(), mistakes: vec![mistake] }
+    })?;
+    parse_file(&text, file, around)
+}
+
+fn parse_file(text: &str, file: &Path, around: &[PathBuf]) -> Result<Graph, FileError> {
+    let read = || {
+        let tree = if file.extension().is_some_and(|extension| extension == "toml") {
+            Tree::of_toml(text)
+        } else {
+            Tree::of_yaml(text)
+        };
+        let spec: File = located::read(&tree.map_err(one)?).map_err(one)?;
+        let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+        let files = around.iter().cloned().chain([canonical(file)]).collect();
+        let title = file.file_stem().map_or_else(|| "graph".into(), |stem| stem.to_string_lossy());
+        compile(&spec, &Home { folder, files }, &title)
+    };
+    read().map_err(|mistakes| FileError { file: file.to_owned(), mistakes })
+}
+
+fn one(mistake: Mistake) -> Vec<Mistake> {
+    vec![mistake]
+}
+
+fn canonical(file: &Path) -> PathBuf {
+    std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned())
+}
+
+/// The graph of a file that another one names; why not, in words.
+fn load_inside(name: &Path, home: &Home) -> Result<Graph, String> {
+    let file = home.folder.join(name);
+    if home.files.contains(&canonical(&file)) {
+        return Err(format!("`{}` is a part of itself", name.display()));
+    }
+    if home.files.len() >= MAX_INSIDE {
+        return Err(format!("files are parts of files more than {MAX_INSIDE} deep"));
+    }
+    load_file(&file, &home.files)
+        .map_err(|error| format!("the graph in `{}` has mistakes:\n{error}", name.display()))
+}

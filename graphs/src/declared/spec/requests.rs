@@ -1,0 +1,53 @@
+//! What may stand in a file about HTTP requests and child processes.
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use crate::declared::located::{Located, Named};
+use crate::declared::tree::Tree;
+
+/// An HTTP request. Its result is `{status, headers, body}`; the body is JSON where it is JSON, and text elsewhere.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::declared) struct HttpSpec {
+    /// Where it goes.
+    pub(in crate::declared) url: Tree,
+    /// `GET` when nothing is said.
+    #[serde(default)]
+    pub(in crate::declared) method: Option<Located<String>>,
+    /// Headers; here and nowhere else `{{ env.NAME }}` stands for a variable of the environment.
+    #[serde(default)]
+    pub(in crate::declared) headers: Named<Tree>,
+    /// What stands after the `?`.
+    #[serde(default)]
+    pub(in crate::declared) query: Named<Tree>,
+    /// The body, sent as JSON.
+    #[serde(default)]
+    pub(in crate::declared) json: Option<Tree>,
+    /// Hosts of private networks that it may reach, by their names or addresses.
+    #[serde(default)]
+    pub(in crate::declared) allow_private: Vec<String>,
+    /// How many seconds it may take; 30 when nothing is said.
+    #[serde(default)]
+    pub(in crate::declared) timeout: Option<Located<f64>>,
+    /// Answers with other statuses than 2xx are results, too, and no errors.
+    #[serde(default)]
+    pub(in crate::declared) any_status: bool,
+}
+
+/// A child process: one for each call under way, kept for the next call.
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(in crate::declared) struct ProcessSpec {
+    /// The program and its arguments; it starts in the folder of the file.
+    pub(in crate::declared) command: Vec<String>,
+    /// Further variables of its environment.
+    #[serde(default)]
+    pub(in crate::declared) env: std::collections::BTreeMap<String, String>,
+    /// How many may run at once; 4 when nothing is said.
+    #[serde(default)]
+    pub(in crate::declared) max_processes: Option<Located<usize>>,
+    /// How many seconds a call may take; 60 when nothing is said.
+    #[serde(default)]
+    pub(in crate::declared) timeout: Option<Located<f64>>,
+}
