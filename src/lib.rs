@@ -47,6 +47,7 @@
 //! ```
 
 mod error;
+mod graph_files;
 mod jwt;
 mod key_file;
 mod logging;

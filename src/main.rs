@@ -10,12 +10,14 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use eddyline::project::{Mode, Modes};
 use eddyline::settings::{LangGraph, LogFormat};
-use eddyline::{Graph, Server, Settings};
+use eddyline::{Server, Settings};
 
+mod files;
 mod keys;
 mod langgraph;
 mod stdio;
 
+use files::{Check, New, graph};
 use keys::Keys;
 use stdio::Stdio;
 
@@ -40,10 +42,16 @@ enum Command {
     /// Serve the graphs to the program that starts this one: the streaming protocol in lines on standard input and
     /// output
     Stdio(Stdio),
+    /// Write a graph file to start from
+    New(New),
+    /// Say what is wrong in graph files, where, and what to do about it
+    Check(Check),
     /// Run a graph and print its events as they come, one a line: the name of the event, then JSON
     Run(Run),
     /// Print a graph as Mermaid text
     Draw(Draw),
+    /// Print the JSON Schema of graph files, for editors
+    Schema,
     /// Copy the data folder's database as it stands now, while a server works with it
     Backup(Backup),
     /// Make, list and end the API keys that a server wants whose setting `auth.mode` is `keys`
@@ -53,7 +61,7 @@ enum Command {
 /// A graph that runs here and now: no server, no thread, nothing kept.
 #[derive(Args)]
 struct Run {
-    /// The id of the graph, as the server has it
+    /// A graph file, or the id of a graph as the server has it
     graph: String,
     /// What to give it: JSON
     #[arg(long, value_name = "JSON", default_value = "{}")]
@@ -71,7 +79,7 @@ struct Run {
 
 #[derive(Args)]
 struct Draw {
-    /// The id of the graph, as the server has it
+    /// A graph file, or the id of a graph as the server has it
     graph: String,
     /// How many levels of nested graphs to open
     #[arg(long, value_name = "LEVELS", default_value_t = 0)]
@@ -183,6 +191,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let format = cli.log_format();
     let done = match cli.command {
+        Some(Command::New(new)) => new.write(),
+        Some(Command::Check(check)) => check.check(),
+        Some(Command::Schema) => files::schema(),
         Some(Command::Run(run)) => run.run(),
         Some(Command::Draw(draw)) => draw.draw(),
         Some(Command::Backup(backup)) => backup.backup(),
@@ -216,14 +227,6 @@ impl Cli {
         let set = || Some(loader(serve.common.config.clone()).load().ok()?.log.format);
         said.or_else(set).unwrap_or(LogFormat::Text)
     }
-}
-
-/// The graph of this id; the error lists those that there are.
-fn graph(id: &str) -> anyhow::Result<Graph> {
-    let graphs = eddyline::graphs::all()?;
-    let ids: Vec<&str> = graphs.iter().map(|(id, _)| *id).collect();
-    let unknown = || anyhow::anyhow!("there is no graph `{id}`; there are {}", ids.join(", "));
-    graphs.iter().find(|(known, _)| *known == id).map(|(_, graph)| graph.clone()).ok_or_else(unknown)
 }
 
 impl Run {
@@ -277,8 +280,14 @@ impl Serve {
     }
 }
 
-/// The server of all graphs that ship, on whichever transport.
+/// The server of the graph files, and of all graphs that ship, on whichever transport.
 fn server(settings: Settings) -> anyhow::Result<Server> {
+    let examples = if settings.graphs.examples { eddyline::graphs::all()? } else { Vec::new() };
+    let folder = settings.graphs.folder.clone();
     let server = Server::new(settings).stand_in_models();
-    Ok(eddyline::graphs::all()?.into_iter().fold(server, |server, (id, graph)| server.graph(id, graph)))
+    let server = examples.into_iter().fold(server, |server, (id, graph)| server.graph(id, graph));
+    Ok(match folder {
+        Some(folder) => server.graph_files(folder),
+        None => server,
+    })
 }

@@ -1,6 +1,7 @@
 //! A whole server: settings to runtime to transports, until someone ends it.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,6 +17,7 @@ use eddyline_transports::{
 };
 use futures_util::future::{LocalBoxFuture, join, join_all};
 
+use crate::graph_files::GraphFiles;
 use crate::jwt::Tokens;
 use crate::logging::{self, Sink};
 use crate::{Error, KeyFile, signals};
@@ -34,10 +36,12 @@ use crate::{Error, KeyFile, signals};
 pub struct Server {
     settings: Settings,
     runtime: Builder,
+    graphs: BTreeMap<String, Graph>,
     models: Models,
     notices: Vec<String>,
     authenticate: Option<Arc<dyn Authenticate>>,
     authorize: Option<Arc<dyn Authorize>>,
+    graph_files: Option<GraphFiles>,
     transports: Vec<Serve>,
 }
 
@@ -51,17 +55,29 @@ impl Server {
         Self {
             settings,
             runtime: Runtime::builder(),
+            graphs: BTreeMap::new(),
             models: Models::default(),
             notices: Vec::new(),
             authenticate: None,
             authorize: None,
+            graph_files: None,
             transports: Vec::new(),
         }
     }
 
-    /// Serves a graph under an id, which clients give as `assistant_id`.
+    /// Serves a graph under an id, which clients give as `assistant_id`, and instead of a graph that has the id
+    /// already.
     pub fn graph(mut self, graph_id: impl Into<String>, graph: impl Into<Graph>) -> Self {
-        self.runtime = self.runtime.graph(graph_id, graph);
+        self.graphs.insert(graph_id.into(), graph.into());
+        self
+    }
+
+    /// Serves the graph files of a folder, each under the name of its file, and instead of a graph that has its id
+    /// already. While the server runs they are read again when they change, unless the settings say otherwise.
+    ///
+    /// A file that is no graph is told in the log, and the others are served.
+    pub fn graph_files(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.graph_files = Some(GraphFiles::new(folder.into()));
         self
     }
 
@@ -130,11 +146,12 @@ impl Server {
         let address = http.address();
         let mut transports = self.transports;
         transports.push(boxed(http));
-        let builder = self.runtime.models(self.models.providers());
-        let runtime = start(builder, &self.settings, self.settings.runs.shutdown_grace)?;
+        let served = Served { builder: self.runtime, graphs: self.graphs, files: self.graph_files };
+        let grace = self.settings.runs.shutdown_grace;
+        let (runtime, files) = served.start(&self.models, &self.settings, grace)?;
         tracing::info!(address = %format_args!("http://{address}"), "listening");
         let stop = Shutdown::new();
-        System::new().block_on(serve(runtime, transports, (stop.clone(), stop)))
+        System::new().block_on(serve(runtime, files, transports, (stop.clone(), stop)))
     }
 
     /// Serves on standard input and output alone, until their conversation is over; the first signal gives `quit`, a
@@ -143,10 +160,11 @@ impl Server {
     /// Logs go to stderr and never wait for whoever reads it: what nobody reads is dropped. When the server does not
     /// start, the conversation is one line that says why.
     pub fn run_stdio(self, stdio: Stdio, quit: Shutdown, grace: Duration) -> Result<(), Error> {
+        let served = Served { builder: self.runtime, graphs: self.graphs, files: self.graph_files };
         let started = logging::start(&self.settings.log, Sink::Drops)
-            .and_then(|()| start(self.runtime.models(self.models.providers()), &self.settings, grace));
-        let runtime = match started {
-            Ok(runtime) => runtime,
+            .and_then(|()| served.start(&self.models, &self.settings, grace));
+        let (runtime, files) = match started {
+            Ok(started) => started,
             Err(error) => {
                 // That nobody reads it is no worse.
                 let _ = stdio.fail(&in_words(&error));
@@ -155,7 +173,7 @@ impl Server {
         };
         let mut transports = self.transports;
         transports.push(boxed(stdio));
-        System::new().block_on(serve(runtime, transports, (quit, Shutdown::new())))
+        System::new().block_on(serve(runtime, files, transports, (quit, Shutdown::new())))
     }
 }
 
@@ -170,15 +188,35 @@ fn in_words(error: &dyn std::error::Error) -> String {
     words
 }
 
-fn start(builder: Builder, settings: &Settings, shutdown_grace: Duration) -> Result<Runtime, Error> {
-    let webhooks = WebhookSender::new(webhook_options(settings));
-    let options = Options { shutdown_grace, ..options(settings)? };
-    let runtime = builder.options(options).webhooks(Arc::new(webhooks));
-    let runtime = match &settings.data_dir {
-        Some(folder) => runtime.data_dir(folder),
-        None => runtime,
-    };
-    Ok(runtime.start()?)
+/// What a runtime serves.
+struct Served {
+    builder: Builder,
+    graphs: BTreeMap<String, Graph>,
+    files: Option<GraphFiles>,
+}
+
+impl Served {
+    /// The runtime, and the files that are to be looked at while it runs.
+    fn start(
+        self,
+        models: &Models,
+        settings: &Settings,
+        shutdown_grace: Duration,
+    ) -> Result<(Runtime, Option<GraphFiles>), Error> {
+        let Self { builder, mut graphs, mut files } = self;
+        if let Some(files) = &mut files {
+            graphs = files.start(graphs);
+        }
+        let builder = graphs.into_iter().fold(builder, |builder, (id, graph)| builder.graph(id, graph));
+        let webhooks = WebhookSender::new(webhook_options(settings));
+        let options = Options { shutdown_grace, ..options(settings)? };
+        let builder = builder.models(models.providers()).options(options).webhooks(Arc::new(webhooks));
+        let builder = match &settings.data_dir {
+            Some(folder) => builder.data_dir(folder),
+            None => builder,
+        };
+        Ok((builder.start()?, files.filter(|_| settings.graphs.reload)))
+    }
 }
 
 /// How much longer than the runtime transports may take to end.
@@ -284,10 +322,15 @@ fn options(settings: &Settings) -> Result<Options, Error> {
 /// The first signal gives `quit`; transports end with `stop`.
 async fn serve(
     runtime: Runtime,
+    files: Option<GraphFiles>,
     transports: Vec<Serve>,
     (quit, stop): (Shutdown, Shutdown),
 ) -> Result<(), Error> {
     let mut signals = signals::listen().map_err(Error::Signals)?;
+    if let Some(files) = files {
+        // Ends with the System.
+        actix_rt::spawn(files.watch(runtime.handle()));
+    }
     let (handle, served) = (runtime.handle(), serve_all(runtime.handle(), transports, stop.clone()));
     let graceful = async {
         // No new request comes in by then, and what is under way is told to its end.

@@ -18,6 +18,7 @@
 //! ```
 
 mod error;
+mod graphs;
 mod jwt;
 mod langgraph;
 mod load;
@@ -26,6 +27,7 @@ mod typed;
 mod webhooks;
 
 pub use error::Error;
+pub use graphs::Graphs;
 pub use jwt::{Jwt, JwtAlgorithm, JwtKey};
 pub use langgraph::LangGraph;
 pub use load::{DEFAULTS, Loader};

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::graphs::Graphs;
 use crate::jwt::Jwt;
 use crate::load::Loader;
 use crate::typed;
@@ -20,6 +21,8 @@ pub struct Settings {
     pub auth: Auth,
     /// The folder that keeps threads, runs, checkpoints, assistants and items of the store; `None` keeps them in memory.
     pub data_dir: Option<PathBuf>,
+    /// Graphs that are written in files.
+    pub graphs: Graphs,
     /// How much may run, and for how long.
     pub runs: Runs,
     /// What is kept of what was streamed.
@@ -171,6 +174,7 @@ impl TryFrom<typed::Typed> for Settings {
             http: http(typed.http, &auth)?,
             auth,
             data_dir,
+            graphs: typed.graphs.try_into()?,
             runs: typed.runs.try_into()?,
             streams: typed.streams.try_into()?,
             store: typed.store.try_into()?,

@@ -10,6 +10,7 @@ pub(crate) struct Typed {
     pub(crate) http: Http,
     pub(crate) auth: Auth,
     pub(crate) storage: Storage,
+    pub(crate) graphs: Graphs,
     pub(crate) runs: Runs,
     pub(crate) streams: Streams,
     pub(crate) store: Store,
@@ -52,6 +53,14 @@ impl fmt::Debug for Jwt {
 pub(crate) struct Storage {
     pub(crate) data_dir: Option<String>,
     pub(crate) memory: Option<bool>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Graphs {
+    pub(crate) folder: Option<String>,
+    pub(crate) reload: Option<bool>,
+    pub(crate) examples: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -31,7 +31,7 @@ fn runtime(graphs: impl IntoIterator<Item = (String, Graph)>) -> Runtime {
 fn frames_equal_those_of_the_reference() {
     let graphs = eddyline_graphs::all().expect("the graphs compile").into_iter();
     let runtime = runtime(graphs.map(|(graph_id, graph)| (graph_id.to_owned(), graph)));
-    let played: Vec<Value> = cases::cases().into_iter().filter(|case| cases::is_played(case)).collect();
+    let played: Vec<Value> = cases::cases().into_iter().filter(cases::is_played).collect();
     assert_equal(runtime, &played);
 }
 

@@ -1,7 +1,9 @@
 //! From what a file says to the graph that it is.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +29,21 @@ pub(super) struct Home {
     pub(super) folder: PathBuf,
     /// The files that are being read, each a part of the one before.
     pub(super) files: Vec<PathBuf>,
+    /// Every file of which the graph is made.
+    pub(super) parts: Parts,
+}
+
+/// Files of which a graph is made, as they are found.
+pub(super) type Parts = Rc<RefCell<Vec<PathBuf>>>;
+
+impl Home {
+    /// Takes note of a file that a process is started with.
+    pub(super) fn started_with(&self, argument: &str) {
+        let file = self.folder.join(argument);
+        if file.is_file() {
+            self.parts.borrow_mut().push(file);
+        }
+    }
 }
 
 /// The graph that a file says.

@@ -53,7 +53,7 @@ const KINDS: &str =
 
 impl<'a> Kinds<'a> {
     pub(super) fn new(file: &'a File, home: &'a Home, keys: Arc<Keys>, mistakes: &mut Vec<Mistake>) -> Self {
-        Self { file, home, keys, tools: tools(&file.tools, &home.folder, mistakes) }
+        Self { file, home, keys, tools: tools(&file.tools, home, mistakes) }
     }
 
     /// The node, unless it has no kind, or more than one.
@@ -251,7 +251,7 @@ impl<'a> Kinds<'a> {
         } else if let Some(http) = &spec.http {
             Action::Http(Request::new(http, scope, mistakes))
         } else if let Some(process) = &spec.process {
-            Action::Process(Processes::new(process, &self.home.folder, mistakes)?)
+            Action::Process(Processes::new(process, self.home, mistakes)?)
         } else if let Some(question) = &spec.interrupt {
             let question = Template::new(question, scope, mistakes);
             Action::Interrupt { question, schema: spec.answer_schema.clone() }

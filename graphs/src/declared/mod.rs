@@ -4,6 +4,7 @@
 //! are the engine's. [`load`] reads one; [`schema`] describes them for editors.
 
 mod compile;
+mod folder;
 mod http;
 mod keys;
 mod kinds;
@@ -14,6 +15,7 @@ mod node;
 mod process;
 mod route;
 mod spec;
+pub mod starters;
 mod template;
 mod tool;
 mod tree;
@@ -23,7 +25,8 @@ use std::path::{Path, PathBuf};
 use eddyline_engine::Graph;
 use serde_json::Value;
 
-use self::compile::{Home, compile};
+use self::compile::{Home, Parts, compile};
+pub use self::folder::{Change, Folder};
 pub use self::mistake::{FileError, Mistake, Place};
 use self::spec::File;
 use self::tree::Tree;
@@ -42,12 +45,12 @@ const MAX_INSIDE: usize = 16;
 /// # Ok::<(), eddyline_graphs::declared::FileError>(())
 /// ```
 pub fn load(file: impl AsRef<Path>) -> Result<Graph, FileError> {
-    load_file(file.as_ref(), &[])
+    load_file(file.as_ref(), &[], &Parts::default())
 }
 
 /// The graph that a text says; `file` says where it stands: how it is written, and from where its paths are.
 pub fn parse(text: &str, file: impl AsRef<Path>) -> Result<Graph, FileError> {
-    parse_file(text, file.as_ref(), &[])
+    parse_file(text, file.as_ref(), &[], &Parts::default())
 }
 
 /// The JSON Schema of graph files, for editors.
@@ -55,15 +58,21 @@ pub fn schema() -> Value {
     schemars::schema_for!(File).to_value()
 }
 
-fn load_file(file: &Path, around: &[PathBuf]) -> Result<Graph, FileError> {
+/// Whether a file is one of a graph, by the end of its name.
+pub fn is_graph_file(file: &Path) -> bool {
+    file.extension().is_some_and(|extension| EXTENSIONS.iter().any(|known| extension == *known))
+}
+
+fn load_file(file: &Path, around: &[PathBuf], parts: &Parts) -> Result<Graph, FileError> {
+    parts.borrow_mut().push(file.to_owned());
     let text = std::fs::read_to_string(file).map_err(|error| {
         let mistake = Mistake::new(Place::TOP, format!("the file cannot be read: {error}"));
         FileError { file: file.to_owned(), mistakes: vec![mistake] }
     })?;
-    parse_file(&text, file, around)
+    parse_file(&text, file, around, parts)
 }
 
-fn parse_file(text: &str, file: &Path, around: &[PathBuf]) -> Result<Graph, FileError> {
+fn parse_file(text: &str, file: &Path, around: &[PathBuf], parts: &Parts) -> Result<Graph, FileError> {
     let read = || {
         let tree = if file.extension().is_some_and(|extension| extension == "toml") {
             Tree::of_toml(text)
@@ -71,12 +80,19 @@ fn parse_file(text: &str, file: &Path, around: &[PathBuf]) -> Result<Graph, File
             Tree::of_yaml(text)
         };
         let spec: File = located::read(&tree.map_err(one)?).map_err(one)?;
-        let folder = file.parent().unwrap_or(Path::new("")).to_owned();
+        let folder = match file.parent() {
+            Some(folder) if folder != Path::new("") => folder.to_owned(),
+            _ => PathBuf::from("."),
+        };
         let files = around.iter().cloned().chain([canonical(file)]).collect();
-        let title = file.file_stem().map_or_else(|| "graph".into(), |stem| stem.to_string_lossy());
-        compile(&spec, &Home { folder, files }, &title)
+        compile(&spec, &Home { folder, files, parts: parts.clone() }, &title(file))
     };
     read().map_err(|mistakes| FileError { file: file.to_owned(), mistakes })
+}
+
+/// The name of a file without its end: the id of its graph.
+fn title(file: &Path) -> String {
+    file.file_stem().map_or_else(|| "graph".to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 
 fn one(mistake: Mistake) -> Vec<Mistake> {
@@ -96,6 +112,6 @@ fn load_inside(name: &Path, home: &Home) -> Result<Graph, String> {
     if home.files.len() >= MAX_INSIDE {
         return Err(format!("files are parts of files more than {MAX_INSIDE} deep"));
     }
-    load_file(&file, &home.files)
+    load_file(&file, &home.files, &home.parts)
         .map_err(|error| format!("the graph in `{}` has mistakes:\n{error}", name.display()))
 }

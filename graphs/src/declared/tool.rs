@@ -1,7 +1,6 @@
 //! Tools that a file describes.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use eddyline_engine::Shared;
@@ -10,6 +9,7 @@ use eddyline_engine::model::ToolSpec as Offered;
 use eddyline_engine::prelude::NodeError;
 use serde_json::Value;
 
+use super::compile::Home;
 use super::http::Request;
 use super::keys::Keys;
 use super::located::Named;
@@ -31,7 +31,7 @@ enum Work {
 /// The tools of a file, by name.
 pub(super) fn tools(
     specs: &Named<ToolSpec>,
-    folder: &Path,
+    home: &Home,
     mistakes: &mut Vec<Mistake>,
 ) -> HashMap<String, Tool> {
     let mut tools = HashMap::new();
@@ -50,7 +50,7 @@ pub(super) fn tools(
         } else if let Some(http) = &spec.http {
             Work::Http(Request::new(http, &scope, mistakes))
         } else {
-            let process = spec.process.as_ref().and_then(|process| Processes::new(process, folder, mistakes));
+            let process = spec.process.as_ref().and_then(|process| Processes::new(process, home, mistakes));
             let Some(process) = process else { continue };
             Work::Process(process)
         };

@@ -213,6 +213,15 @@ pub enum RunError {
         /// Which.
         message: String,
     },
+    /// The thread waits at a node that its graph does not have any more.
+    #[error(
+        "the thread waits at node `{node}`, which the graph does not have any more; put the node back, go to another \
+         one, or begin anew with an input"
+    )]
+    NodeGone {
+        /// The node.
+        node: Key,
+    },
     /// The run was asked for in a way that makes no sense.
     #[error("{message}")]
     Invalid {
@@ -298,6 +307,7 @@ impl RunError {
             Self::Reducer { .. } => "INVALID_REDUCER_INPUT",
             Self::EmptyInput { .. } => "EMPTY_INPUT",
             Self::UnknownInterrupt { .. } => "UNKNOWN_INTERRUPT",
+            Self::NodeGone { .. } => "NODE_GONE",
             Self::Invalid { .. } => "INVALID_RUN",
             Self::Node { .. } => "NODE_FAILED",
             Self::NoParent => "NO_PARENT_GRAPH",
@@ -317,6 +327,7 @@ impl RunError {
             Self::InvalidUpdate { .. } | Self::NoParent => "InvalidUpdateError",
             Self::EmptyInput { .. } => "EmptyInputError",
             Self::UnknownInterrupt { .. } => "UnknownInterruptError",
+            Self::NodeGone { .. } => "ValueError",
             Self::Invalid { class, .. } => class,
             Self::Node { class, .. } | Self::Reducer { class, .. } => class,
             Self::Waiting { .. } => "GraphInterrupt",

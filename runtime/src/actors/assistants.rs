@@ -9,10 +9,12 @@ use actix::fut::{ActorFutureExt as _, wrap_future};
 use actix::{Actor, Addr, AsyncContext, Context, Handler};
 
 use super::StorageActor;
-use crate::assistants::Assistant;
+use crate::assistants::{Assistant, default};
 use crate::environment::Environment;
 use crate::error::Error;
-use crate::messages::{ForgetAssistant, Look, MakeAssistant, Put, Reply, RestoreVersion, ReviseAssistant};
+use crate::messages::{
+    ForgetAssistant, Look, MakeAssistant, Put, Reply, RestoreVersion, ReviseAssistant, ServeGraph,
+};
 use crate::storage::{self, AssistantChange, Transaction};
 use crate::threads::IfExists;
 
@@ -93,6 +95,27 @@ impl Handler<MakeAssistant> for AssistantsActor {
             }
             (None, _) => self.keep(Assistant::new(assistant_id, request, self.environment.now()), reply, ctx),
         }
+    }
+}
+
+impl Handler<ServeGraph> for AssistantsActor {
+    type Result = ();
+
+    fn handle(&mut self, ServeGraph { graph_id, graph, reply }: ServeGraph, ctx: &mut Self::Context) {
+        let Environment { registry, .. } = &*self.environment;
+        let Some(assistant) = default(registry, &graph_id, &graph, self.environment.now()) else {
+            registry.set_graph(graph_id, graph);
+            return reply.send(Ok(()));
+        };
+        // Whoever finds the graph finds its assistant.
+        let assistant = Arc::new(assistant);
+        self.write(AssistantChange::Put(Arc::clone(&assistant)), ctx, move |actor, result| {
+            if result.is_ok() {
+                actor.environment.registry.put(assistant);
+                actor.environment.registry.set_graph(graph_id, graph);
+            }
+            reply.send(result.map_err(Error::Storage));
+        });
     }
 }
 

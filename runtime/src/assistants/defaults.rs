@@ -18,8 +18,8 @@ const NAMELESS: &str = "LangGraph";
 /// Writes by itself and blocks: nobody else has the storage yet.
 pub(crate) fn upsert_defaults(registry: &Registry, storage: &mut dyn Storage, now: Timestamp) -> Result<()> {
     registry.replace(storage.read().assistants()?);
-    let graphs = registry.graphs().iter();
-    let changed = graphs.filter_map(|(graph_id, graph)| default(registry, graph_id, graph, now));
+    let graphs = registry.graphs();
+    let changed = graphs.iter().filter_map(|(graph_id, graph)| default(registry, graph_id, graph, now));
     let changed: Vec<_> = changed.map(Arc::new).collect();
     if changed.is_empty() {
         return Ok(());
@@ -33,7 +33,12 @@ pub(crate) fn upsert_defaults(registry: &Registry, storage: &mut dyn Storage, no
 }
 
 /// The default assistant of a graph, if it is not stored as it should be.
-fn default(registry: &Registry, graph_id: &str, graph: &Graph, now: Timestamp) -> Option<Assistant> {
+pub(crate) fn default(
+    registry: &Registry,
+    graph_id: &str,
+    graph: &Graph,
+    now: Timestamp,
+) -> Option<Assistant> {
     let assistant_id = default_assistant_id(graph_id);
     let name = graph.name().filter(|name| *name != NAMELESS).unwrap_or(graph_id).to_owned();
     let Some(known) = registry.known(assistant_id) else {

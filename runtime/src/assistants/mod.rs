@@ -13,7 +13,7 @@ use eddyline_engine::ids::Timestamp;
 use serde_json::{Map, Value};
 use uuid::{Uuid, uuid};
 
-pub(crate) use defaults::upsert_defaults;
+pub(crate) use defaults::{default, upsert_defaults};
 pub(crate) use registry::Registry;
 pub use request::{CreateAssistant, DeleteAssistant, ListVersions, UpdateAssistant};
 

@@ -13,13 +13,14 @@ use crate::error::{Error, StartError};
 use crate::storage::StoredAssistant;
 use crate::threads::Thread;
 
-/// The graphs of a runtime, which never change, and its assistants.
+/// The graphs of a runtime and its assistants.
 ///
 /// All assistants are held in memory: they are few, and each run asks for one. Only the assistants' actor
 /// changes them, and only to what is stored.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    graphs: BTreeMap<String, Graph>,
+    // Held for one look-up or one change, and never across an await.
+    graphs: RwLock<BTreeMap<String, Graph>>,
     // Held for one look-up or one change, and never across an await.
     assistants: RwLock<HashMap<Uuid, Known>>,
 }
@@ -39,26 +40,46 @@ impl Registry {
                 return Err(StartError::DuplicateGraph { graph_id });
             }
         }
-        Ok(Self { graphs: by_id, assistants: RwLock::default() })
+        Ok(Self { graphs: RwLock::new(by_id), assistants: RwLock::default() })
     }
 
-    /// The graphs, ordered by id.
-    pub(crate) fn graphs(&self) -> &BTreeMap<String, Graph> {
-        &self.graphs
+    /// The graphs as they are now, ordered by id.
+    pub(crate) fn graphs(&self) -> BTreeMap<String, Graph> {
+        self.with_graphs(BTreeMap::clone)
     }
 
-    /// The graph of this id.
-    pub(crate) fn graph(&self, graph_id: &str) -> Result<&Graph, Error> {
-        self.graphs.get(graph_id).ok_or_else(|| Error::GraphNotFound {
-            graph_id: graph_id.to_owned(),
-            graphs: self.graphs.keys().cloned().collect(),
+    /// The graph of this id, as it is now.
+    pub(crate) fn graph(&self, graph_id: &str) -> Result<Graph, Error> {
+        self.with_graphs(|graphs| {
+            graphs.get(graph_id).cloned().ok_or_else(|| Error::GraphNotFound {
+                graph_id: graph_id.to_owned(),
+                graphs: graphs.keys().cloned().collect(),
+            })
         })
+    }
+
+    /// Whoever asks from now on gets this graph.
+    pub(crate) fn set_graph(&self, graph_id: String, graph: Graph) {
+        self.graphs.write().unwrap_or_else(PoisonError::into_inner).insert(graph_id, graph);
+    }
+
+    /// Nobody gets the graph any more; true if it was there.
+    pub(crate) fn remove_graph(&self, graph_id: &str) -> bool {
+        self.graphs.write().unwrap_or_else(PoisonError::into_inner).remove(graph_id).is_some()
+    }
+
+    fn with_graphs<T>(&self, read: impl FnOnce(&BTreeMap<String, Graph>) -> T) -> T {
+        read(&self.graphs.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn has_graph(&self, graph_id: &str) -> bool {
+        self.with_graphs(|graphs| graphs.contains_key(graph_id))
     }
 
     /// The graph that ran last on a thread, by what its metadata says; `None` when it says nothing.
     pub(crate) fn graph_of(&self, thread: &Thread) -> Result<Option<(String, Graph)>, Error> {
         let Some(graph_id) = thread.metadata.get("graph_id").and_then(Value::as_str) else { return Ok(None) };
-        Ok(Some((graph_id.to_owned(), self.graph(graph_id)?.clone())))
+        Ok(Some((graph_id.to_owned(), self.graph(graph_id)?)))
     }
 
     /// The assistant that `name` means, if it is readable: the id of an assistant, or of a graph and so its default.
@@ -67,12 +88,12 @@ impl Registry {
     }
 
     fn id_of(&self, name: &str) -> Result<Uuid, Error> {
-        if self.graphs.contains_key(name) {
+        if self.has_graph(name) {
             return Ok(default_assistant_id(name));
         }
         Uuid::parse_str(name).map_err(|_| Error::InvalidAssistant {
             assistant: name.to_owned(),
-            graphs: self.graphs.keys().cloned().collect(),
+            graphs: self.with_graphs(|graphs| graphs.keys().cloned().collect()),
         })
     }
 
@@ -103,7 +124,9 @@ impl Registry {
 
     /// Whether an assistant of this id is that of a graph. Its metadata does not say so: clients say what stands there.
     pub(crate) fn is_default(&self, assistant_id: Uuid) -> bool {
-        self.graphs.keys().any(|graph_id| default_assistant_id(graph_id) == assistant_id)
+        self.with_graphs(|graphs| {
+            graphs.keys().any(|graph_id| default_assistant_id(graph_id) == assistant_id)
+        })
     }
 
     /// The assistant of this id, whatever its graph.
@@ -147,7 +170,7 @@ impl Registry {
     }
 
     fn serves(&self, assistant: &Assistant) -> bool {
-        self.graphs.contains_key(&assistant.graph_id)
+        self.has_graph(&assistant.graph_id)
     }
 
     fn read<T>(&self, read: impl FnOnce(&HashMap<Uuid, Known>) -> T) -> T {

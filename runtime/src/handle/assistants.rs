@@ -15,13 +15,42 @@ use crate::assistants::{
 use crate::configuration;
 use crate::containment::check_filter;
 use crate::error::Error;
-use crate::messages::{ForgetAssistant, MakeAssistant, Reply, RestoreVersion, ReviseAssistant};
+use crate::messages::{ForgetAssistant, MakeAssistant, Reply, RestoreVersion, ReviseAssistant, ServeGraph};
 use crate::runs::{CancelAction, CancelRuns, WhichRuns};
 
 impl Handle {
     /// The ids of the graphs that this runtime has, in their order.
-    pub fn graph_ids(&self) -> impl Iterator<Item = &str> {
-        self.0.environment.registry.graphs().keys().map(String::as_str)
+    pub fn graph_ids(&self) -> impl Iterator<Item = String> {
+        self.0.environment.registry.graphs().into_keys()
+    }
+
+    /// Serves a graph under an id from now on: a new one, or in place of another. Its default assistant is there when
+    /// the answer comes.
+    ///
+    /// Runs that were asked for before end on the graph that there was then; all that come later take this one, as do
+    /// those that a restart begins again. A thread that waits at a node which this graph does not have says so when it is to go on
+    /// ([`RunError::NodeGone`](eddyline_engine::RunError::NodeGone)). Fails with [`Error::Forbidden`] for a handle
+    /// that is limited, and as storage does.
+    pub async fn set_graph(&self, graph_id: impl Into<String>, graph: impl Into<Graph>) -> Result<(), Error> {
+        let (graph_id, graph) = (graph_id.into(), graph.into());
+        self.check_owns_graphs()?;
+        self.order_assistants(|reply| ServeGraph { graph_id, graph, reply }).await
+    }
+
+    /// Serves a graph no more; false if there was none of this id. What is stored of its assistants and threads stays,
+    /// and is there again when the graph is.
+    ///
+    /// Runs that were asked for before end as they would. Fails with [`Error::Forbidden`] for a handle that is limited.
+    pub fn remove_graph(&self, graph_id: &str) -> Result<bool, Error> {
+        self.check_owns_graphs()?;
+        Ok(self.0.environment.registry.remove_graph(graph_id))
+    }
+
+    fn check_owns_graphs(&self) -> Result<(), Error> {
+        if self.rows(Resource::Assistants, Action::Create)?.are_all() {
+            return Ok(());
+        }
+        Err(Error::forbidden("The graphs belong to the server"))
     }
 
     /// Fails with [`Error::GraphNotFound`] when no graph goes by this id.
@@ -32,7 +61,7 @@ impl Handle {
     /// The graph behind the assistant that `name` means. Fails as [`assistant`](Self::assistant) does.
     pub fn graph(&self, name: &str) -> Result<Graph, Error> {
         let registry = &self.0.environment.registry;
-        registry.graph(&self.assistant(name)?.graph_id).cloned()
+        registry.graph(&self.assistant(name)?.graph_id)
     }
 
     /// The assistant that `name` means: the id of an assistant, or of a graph and so its default.

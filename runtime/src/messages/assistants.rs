@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use actix::Message;
+use eddyline_engine::Graph;
 use uuid::Uuid;
 
 use super::Reply;
@@ -18,6 +19,15 @@ pub(crate) struct MakeAssistant {
     pub(crate) rows: Rows,
     pub(crate) request: CreateAssistant,
     pub(crate) reply: Reply<Arc<Assistant>>,
+}
+
+/// Serves a graph from now on; answers when its default assistant is there.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct ServeGraph {
+    pub(crate) graph_id: String,
+    pub(crate) graph: Graph,
+    pub(crate) reply: Reply<()>,
 }
 
 /// Makes a new version of an assistant; answers when it is stored.

@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use crate::error::Error;
 use crate::storage::{Error as StorageError, Result as StorageResult};
 
-pub(crate) use assistants::{ForgetAssistant, MakeAssistant, RestoreVersion, ReviseAssistant};
+pub(crate) use assistants::{ForgetAssistant, MakeAssistant, RestoreVersion, ReviseAssistant, ServeGraph};
 pub(crate) use broker::{
     Attach, CloseStreams, IsHere, NeverBegan, Past, PushAll, Ready, Subscribe, Unsubscribe,
 };

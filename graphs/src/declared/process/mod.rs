@@ -18,7 +18,7 @@
 mod child;
 mod said;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ use tokio::sync::Semaphore;
 
 use self::child::Child;
 use self::said::{Asked, Said};
-use super::compile::duration;
+use super::compile::{Home, duration};
 use super::located::{Located, TextOr};
 use super::mistake::Mistake;
 use super::spec::ProcessSpec;
@@ -59,7 +59,7 @@ pub(super) struct Answer {
 impl Processes {
     pub(super) fn new(
         spec: &Located<TextOr<ProcessSpec>>,
-        folder: &Path,
+        home: &Home,
         mistakes: &mut Vec<Mistake>,
     ) -> Option<Arc<Self>> {
         let spec_of = |command: &str| ProcessSpec {
@@ -84,10 +84,11 @@ impl Processes {
             Some(timeout) => duration(timeout, mistakes).unwrap_or(TIMEOUT),
             None => TIMEOUT,
         };
+        spec.command.iter().for_each(|argument| home.started_with(argument));
         (mistakes.len() == before).then(|| {
             Arc::new(Self {
                 command: spec.command,
-                folder: folder.to_owned(),
+                folder: home.folder.clone(),
                 env: spec.env.into_iter().collect(),
                 timeout,
                 free: Semaphore::new(most.min(Semaphore::MAX_PERMITS)),

@@ -25,6 +25,8 @@ struct Stance {
     time_travel: bool,
     forks: bool,
     superseded: bool,
+    /// Nodes at which the checkpoint waits and that the graph does not have any more.
+    missing: Vec<Key>,
     /// Metadata and parent of the checkpoint that was loaded.
     loaded: Option<(Metadata, Option<Uuid>)>,
 }
@@ -39,6 +41,9 @@ impl Level {
         let stance = self.load(&mut input).await?;
         let limit = i64::try_from(self.config.recursion_limit).unwrap_or(i64::MAX / 2);
         self.stop = self.step + limit + 1;
+        if let Some(node) = stance.missing.first().filter(|_| goes_on(&input)) {
+            return Err(RunError::NodeGone { node: node.clone() });
+        }
         let command = match &input {
             RunInput::Command(command) => self.command(command, &stance).await?,
             RunInput::Nothing | RunInput::Value(_) => Vec::new(),
@@ -80,6 +85,7 @@ impl Level {
         };
         self.parent = addressed;
         let loaded = saved.as_ref().map(|saved| (saved.metadata.clone(), saved.parent));
+        let missing = saved.as_ref().map(|saved| Cells::missing_nodes(self.program(), &saved.checkpoint));
         let same_run = self.take(saved);
         if root && same_run && matches!(input, RunInput::Command(_)) {
             *input = RunInput::Nothing;
@@ -102,7 +108,8 @@ impl Level {
             self.pending.retain(|row| &*row.channel != reserved::RESUME);
         }
         self.replaying = time_travel || superseded;
-        Ok(Stance { resuming, time_travel, forks, superseded, loaded })
+        let missing = missing.filter(|_| resuming).unwrap_or_default();
+        Ok(Stance { resuming, time_travel, forks, superseded, missing, loaded })
     }
 
     /// Takes a stored checkpoint over; true when this very run stored it.
@@ -322,6 +329,14 @@ impl Level {
         self.tell(|| Body::Values(self.output())).await;
         self.tell_loaded(&tasks, &metadata, parent).await;
         Ok((tasks, verdict))
+    }
+}
+
+/// Whether a run goes on where its thread waits, and nowhere else.
+fn goes_on(input: &RunInput) -> bool {
+    match input {
+        RunInput::Command(command) => command.goto.is_empty(),
+        RunInput::Nothing | RunInput::Value(_) => true,
     }
 }
 

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use serde_json::Value;
 
 use super::mistake::nearest;
-use super::names::{DEFAULT_HANDLER, Entry, SENDS, handler_of, is_reserved};
+use super::names::{BRANCH, DEFAULT_HANDLER, Entry, SENDS, handler_of, is_reserved};
 use super::node_def::NodeDef;
 use super::program::{ChannelIx, ChannelSpec, NodeIx, NodeSpec, Program};
 use super::{CompileError, Graph, Mistake, Schemas, StateGraph, Targets};
@@ -241,7 +241,7 @@ impl Compiler {
     }
 
     fn branch_channel(&mut self, node: &mut NodeSpec) {
-        let name = Key::from(format!("branch:to:{}", node.name));
+        let name = Key::from(format!("{BRANCH}{}", node.name));
         let ix = self.channel(name, channel::branch(node.deferred), true);
         node.branch_channel = Some(ix);
         node.triggers.push(ix);

@@ -9,6 +9,9 @@ use crate::value::{Key, Shared};
 /// The channel of pending packets.
 pub(crate) const SENDS: &str = "__pregel_tasks";
 
+/// What the channels that lead to nodes begin with.
+pub(crate) const BRANCH: &str = "branch:to:";
+
 /// Names that the engine uses for itself.
 const RESERVED: [&str; 27] = [
     "langsmith:hidden",

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 
+use super::names::BRANCH;
 use super::{Graph, Persistence};
 use crate::channel::{Channel, Managed};
 use crate::config::Breakpoints;
@@ -113,8 +114,7 @@ impl Program {
     /// The channel that leads to a node; for one that the graph does not have a name that leads nowhere.
     pub(crate) fn route_to(&self, node: &str) -> Key {
         let channel = self.node(node).and_then(|ix| self.nodes[ix].branch_channel);
-        channel
-            .map_or_else(|| format!("branch:to:{node}").into(), |channel| self.channel_name(channel).clone())
+        channel.map_or_else(|| format!("{BRANCH}{node}").into(), |channel| self.channel_name(channel).clone())
     }
 
     /// The key that nodes may write by this name.

@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::channel::Channel;
 use crate::checkpoint::{Checkpoint, Version};
 use crate::error::RunError;
+use crate::graph::names::{BRANCH, SENDS};
 use crate::graph::program::{ChannelIx, NodeIx, Program};
 use crate::ids::Timestamp;
 use crate::value::{Key, Object, Shared};
@@ -83,6 +85,18 @@ impl Cells {
             .as_ref()
             .map(|names| names.iter().filter_map(|name| program.index.get(name).copied()).collect());
         cells
+    }
+
+    /// The nodes at which a checkpoint waits and that the graph does not have.
+    pub(crate) fn missing_nodes(program: &Program, checkpoint: &Checkpoint) -> Vec<Key> {
+        let triggered = checkpoint.values.keys().filter_map(|channel| channel.strip_prefix(BRANCH));
+        let sent = checkpoint.values.get(SENDS).map(Shared::json).and_then(Value::as_array);
+        let sent = sent.into_iter().flatten().filter_map(|packet| packet.get("node")?.as_str());
+        let mut missing: Vec<Key> =
+            triggered.chain(sent).filter(|node| program.node(node).is_none()).map(Key::from).collect();
+        missing.sort();
+        missing.dedup();
+        missing
     }
 
     /// The cells as a checkpoint keeps them.

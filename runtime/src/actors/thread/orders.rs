@@ -136,7 +136,7 @@ impl ThreadActor {
             return order.reply.send(Err(Error::NotAsked { interrupt_id }));
         }
         let graph = match self.environment.registry.graph(&order.assistant.graph_id) {
-            Ok(graph) => graph.clone(),
+            Ok(graph) => graph,
             Err(error) => return order.reply.send(Err(error)),
         };
         // Near enough: the threads of other arbiters count at the same time.

@@ -63,7 +63,7 @@ fn go_on(run: &Run, registry: &Registry) -> Result<eddyline_engine::Graph, RunEn
     if run.attempt >= ATTEMPTS {
         return Err(RunEnd::Failed(exceeded(run.run_id)));
     }
-    registry.graph(&run.graph_id).cloned().map_err(|gone| {
+    registry.graph(&run.graph_id).map_err(|gone| {
         RunEnd::Failed(eddyline_engine::fact::Failure {
             class: "RuntimeError".into(),
             message: gone.to_string().into(),

@@ -27,7 +27,7 @@ const GRAPHS: [&str; 2] = ["/RunBody/properties/assistant_id", "/AssistantBody/p
 /// Describes these methods of a server with these graphs. `is_guarded` says whether those who ask must say who they are.
 pub(crate) fn document<'a>(
     operations: impl IntoIterator<Item = Described<'a>>,
-    graph_ids: impl Iterator<Item = &'a str>,
+    graph_ids: impl Iterator<Item = String>,
     is_guarded: bool,
 ) -> Result<Value, serde_json::Error> {
     let mut schemas: Map<String, Value> = serde_json::from_str(RESOURCES)?;
