@@ -333,13 +333,25 @@ fn placed(error: &CompileError, file: &File) -> Vec<Mistake> {
     };
     let one = |mistake: &EngineMistake| {
         let words = mistake.to_string();
-        let (words, help) = match words.split_once("; did you mean ") {
-            Some((words, near)) => (words.to_owned(), Some(format!("did you mean {near}"))),
-            None => (words, None),
-        };
-        Mistake { place: place(mistake), message: words, help }
+        // The engine proposes a name, too; here all of them are known.
+        let words = words.split("; did you mean ").next().unwrap_or_default();
+        let said = Mistake::new(place(mistake).unwrap_or(Place::TOP), words);
+        match mistake {
+            EngineMistake::UnknownSource { node, .. }
+            | EngineMistake::UnknownTarget { node, .. }
+            | EngineMistake::UnknownBranchTarget { target: node, .. }
+            | EngineMistake::UnknownBreakpoint { node, .. } => said.known(node, file.nodes.names()),
+            EngineMistake::FromEnd => said.help("the way is over there; begin at another node"),
+            EngineMistake::ToStart => said.help("go to the node after it instead"),
+            EngineMistake::NoEntry => said.help("add `START -> NODE`"),
+            EngineMistake::DuplicateBranch { .. } => said.help("give one of the edges a `name`"),
+            _ => said.help("choose another name"),
+        }
     };
-    error.mistakes().iter().map(one).collect()
+    let mistakes = error.mistakes();
+    // An edge that leads nowhere is no entry, and that is said already.
+    let entry = |mistake: &&EngineMistake| mistakes.len() == 1 || !matches!(mistake, EngineMistake::NoEntry);
+    mistakes.iter().filter(entry).map(one).collect()
 }
 
 fn node_place(file: &File, node: &str) -> Option<Place> {

@@ -44,8 +44,8 @@ impl Request {
         });
         for (name, _) in &spec.headers.0 {
             if name.value.parse::<HeaderName>().is_err() {
-                mistakes
-                    .push(Mistake::new(name.place, format!("`{}` is not a name of a header", name.value)));
+                let mistake = Mistake::new(name.place, format!("`{}` is not a name of a header", name.value));
+                mistakes.push(mistake.help("letters, digits and `-` are"));
             }
         }
         let timeout = match &spec.timeout {

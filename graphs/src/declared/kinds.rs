@@ -162,8 +162,8 @@ impl<'a> Kinds<'a> {
         };
         match graph {
             Ok(graph) => Some(IntoNode::<Value, _>::into_node(graph)),
-            Err(words) => {
-                mistakes.push(Mistake::new(spec.place, words));
+            Err(mistake) => {
+                mistakes.push(mistake.at(spec.place));
                 None
             }
         }

@@ -6,7 +6,8 @@ use std::marker::PhantomData;
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer, StrDeserializer, U64Deserializer};
 use serde::de::{
-    DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, VariantAccess, Visitor,
+    DeserializeSeed, Deserializer, EnumAccess, Error as _, MapAccess, SeqAccess, Unexpected, VariantAccess,
+    Visitor,
 };
 use serde::{Deserialize, forward_to_deserialize_any};
 
@@ -134,10 +135,10 @@ impl<'de> Deserializer<'de> for &'de Tree {
         _: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, Mistake> {
-        if name == LOCATED {
-            visitor.visit_map(Parts { tree: self, next: 0 })
-        } else {
-            self.deserialize_any(visitor)
+        match &self.kind {
+            _ if name == LOCATED => visitor.visit_map(Parts { tree: self, next: 0 }),
+            Kind::List(_) => Err(Mistake::invalid_type(Unexpected::Seq, &visitor).at(self.place)),
+            _ => self.deserialize_any(visitor),
         }
     }
 

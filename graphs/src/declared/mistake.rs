@@ -88,7 +88,22 @@ impl de::Error for Mistake {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        Self::custom(format_args!("expected {expected}, found {found}"))
+        let expected = match &*expected.to_string() {
+            "f64" => "a number".to_owned(),
+            "u32" | "u64" | "usize" | "i64" => "a whole number".to_owned(),
+            other => other.to_owned(),
+        };
+        let found = match found {
+            Unexpected::Str(text) => format!("the text \"{text}\""),
+            Unexpected::Seq => "a list".to_owned(),
+            Unexpected::Unit => "nothing".to_owned(),
+            other => other.to_string(),
+        };
+        Self::custom(format_args!("here stands {found}")).help(format!("write {expected}"))
+    }
+
+    fn invalid_value(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
+        Self::invalid_type(found, expected)
     }
 
     fn unknown_field(field: &str, expected: &'static [&'static str]) -> Self {
@@ -100,7 +115,7 @@ impl de::Error for Mistake {
     }
 
     fn missing_field(field: &'static str) -> Self {
-        Self::custom(format_args!("the field `{field}` is missing"))
+        Self::custom(format_args!("the field `{field}` is missing")).help(format!("add `{field}: …`"))
     }
 }
 

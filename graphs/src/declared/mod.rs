@@ -4,6 +4,7 @@
 //! are the engine's. [`load`] reads one; [`schema`] describes them for editors.
 
 mod compile;
+mod filters;
 mod folder;
 mod http;
 mod keys;
@@ -23,6 +24,7 @@ mod tree;
 use std::path::{Path, PathBuf};
 
 use eddyline_engine::Graph;
+use serde::de::Error as _;
 use serde_json::Value;
 
 use self::compile::{Home, Parts, compile};
@@ -67,6 +69,7 @@ fn load_file(file: &Path, around: &[PathBuf], parts: &Parts) -> Result<Graph, Fi
     parts.borrow_mut().push(file.to_owned());
     let text = std::fs::read_to_string(file).map_err(|error| {
         let mistake = Mistake::new(Place::TOP, format!("the file cannot be read: {error}"));
+        let mistake = mistake.help("look whether it is there");
         FileError { file: file.to_owned(), mistakes: vec![mistake] }
     })?;
     parse_file(&text, file, around, parts)
@@ -103,15 +106,25 @@ fn canonical(file: &Path) -> PathBuf {
     std::fs::canonicalize(file).unwrap_or_else(|_| file.to_owned())
 }
 
-/// The graph of a file that another one names; why not, in words.
-fn load_inside(name: &Path, home: &Home) -> Result<Graph, String> {
+/// The graph of a file that another one names.
+fn load_inside(name: &Path, home: &Home) -> Result<Graph, Mistake> {
     let file = home.folder.join(name);
+    let refused = |words: String, help: &str| Err(Mistake::custom(words).help(help));
     if home.files.contains(&canonical(&file)) {
-        return Err(format!("`{}` is a part of itself", name.display()));
+        return refused(
+            format!("`{}` is a part of itself", name.display()),
+            "take the node out of one of the files",
+        );
     }
     if home.files.len() >= MAX_INSIDE {
-        return Err(format!("files are parts of files more than {MAX_INSIDE} deep"));
+        return refused(
+            format!("files are parts of files more than {MAX_INSIDE} deep"),
+            "put some of them together",
+        );
     }
-    load_file(&file, &home.files, &home.parts)
-        .map_err(|error| format!("the graph in `{}` has mistakes:\n{error}", name.display()))
+    let broken = |error: FileError| {
+        let words = format!("the graph in `{}` has mistakes", name.display());
+        Mistake::custom(words).help(format!("they are\n{error}"))
+    };
+    load_file(&file, &home.files, &home.parts).map_err(broken)
 }

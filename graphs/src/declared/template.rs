@@ -13,6 +13,7 @@ use minijinja::value::{Object, ObjectRepr, Serde};
 use minijinja::{Environment, Expression, UndefinedBehavior, Value as Jinja};
 use serde_json::Value;
 
+use super::filters;
 use super::located::{Located, Named};
 use super::mistake::{Mistake, Place};
 use super::tree::{Kind, Tree};
@@ -81,6 +82,7 @@ impl Expr {
             ENVIRONMENT.compile_expression("none").expect("a constant is an expression")
         });
         scope.check(place, compiled.undeclared_variables(false), mistakes);
+        filters::check(&ENVIRONMENT, place, source, mistakes);
         Self { source: source.into(), expression: Arc::new(compiled) }
     }
 
@@ -142,6 +144,7 @@ impl Template {
         }
         let names = environment.get_template(TEXT).map(|template| template.undeclared_variables(false));
         scope.check(place, names.unwrap_or_default(), mistakes);
+        filters::check(&ENVIRONMENT, place, text, mistakes);
         Self::Text(Arc::new(environment))
     }
 
@@ -263,18 +266,14 @@ impl Scope {
         let mut unknown: Vec<_> = used.into_iter().filter(|name| !is_known(name)).collect();
         unknown.sort_unstable();
         for name in unknown {
-            let words = match &*name {
-                "env" => {
-                    "variables of the environment stand in `headers` of `http` only, where nobody sees them"
-                        .to_owned()
+            let mistake = Mistake::new(place, format!("nothing here is called `{name}`"));
+            mistakes.push(match &*name {
+                ENV => {
+                    mistake.help("it can be used in `headers` of `http`, where nobody sees what stands there")
                 }
-                "result" => "there is no `result` here; `set` beside a kind that has one knows it".to_owned(),
-                _ => format!("nothing here is called `{name}`"),
-            };
-            let mistake = Mistake::new(place, words);
-            let listed = !matches!(&*name, "env" | "result");
-            let known = self.names.iter().map(String::as_str);
-            mistakes.push(if listed { mistake.known(&name, known) } else { mistake });
+                RESULT => mistake.help("it can be used in `set` beside a kind that has a result"),
+                _ => mistake.known(&name, self.names.iter().map(String::as_str)),
+            });
         }
     }
 }

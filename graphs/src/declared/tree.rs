@@ -34,7 +34,7 @@ const MAX_BYTES: usize = 1 << 20;
 /// How many values it may hold once aliases stand for what they name.
 const MAX_VALUES: usize = 100_000;
 /// How deep lists and maps may nest.
-const MAX_DEPTH: usize = 64;
+const MAX_DEPTH: usize = 24;
 
 impl Tree {
     /// Reads YAML or JSON.
@@ -47,12 +47,20 @@ impl Tree {
             max_documents: 1,
             flow_nesting_limit: MAX_DEPTH,
         };
-        let options = serde_saphyr::options! { budget: budget, with_snippet: false };
+        let options = serde_saphyr::options! { budget: budget, with_snippet: false, strict_booleans: true };
         let read: Result<serde_saphyr::Spanned<Yaml>, _> = serde_saphyr::from_str_with_options(text, options);
         read.map(Self::from).map_err(|error| {
             let place = error.location().map(|at| Place { line: at.line(), column: at.column() });
+            let place = place.unwrap_or(Place::TOP);
             let words = error.without_snippet().to_string();
-            Mistake::new(place.unwrap_or(Place::TOP), format!("this is not YAML that can be read: {words}"))
+            let words = words.trim_end_matches(&format!(" at line {}, column {}", place.line, place.column));
+            if let Some(key) = words.strip_prefix("duplicate mapping key: ") {
+                let key = key.split(',').next().unwrap_or(key);
+                let mistake = Mistake::new(place, format!("`{key}` stands here for the second time"));
+                return mistake.help("keep one of them");
+            }
+            let mistake = Mistake::new(place, format!("this cannot be read as YAML or JSON: {words}"));
+            if words.contains("tabs") { mistake.help("indent with spaces") } else { mistake }
         })
     }
 

@@ -76,7 +76,13 @@ impl Child {
 
     /// The next line.
     pub(super) async fn said(&mut self) -> Result<Said, NodeError> {
-        let line = match self.lines.next().await {
+        let said = tokio::select! {
+            biased;
+            said = self.lines.next() => said,
+            // What it has started may hold its output open; what it said itself is there already.
+            _ = self.process.wait() => tokio::time::timeout(LEAVE, self.lines.next()).await.ok().flatten(),
+        };
+        let line = match said {
             Some(Ok(line)) => line,
             Some(Err(LinesCodecError::MaxLineLengthExceeded)) => {
                 return Err(failed(format!(

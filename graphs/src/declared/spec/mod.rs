@@ -15,7 +15,7 @@ pub(super) use requests::{HttpSpec, ProcessSpec};
 
 /// A graph file.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a graph: `state`, `nodes` and `edges`")]
 #[schemars(title = "An eddyline graph")]
 pub(super) struct File {
     /// The name of the graph, for streams and drawings; a served graph goes by the name of its file.
@@ -71,7 +71,7 @@ pub(super) enum PersistenceSpec {
 
 /// One key of the state, or one argument of a tool.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a type such as `string`, or `{type: …}`")]
 pub(super) struct KeySpec {
     /// What it holds.
     #[serde(rename = "type")]
@@ -122,7 +122,7 @@ pub(super) enum Keep {
 
 /// A node. It has one kind, and `set` beside it says what to make of the `result`.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a node: a map with its kind")]
 pub(super) struct NodeSpec {
     /// Writes keys of the state.
     #[serde(default)]
@@ -188,7 +188,7 @@ pub(super) struct NodeSpec {
 
 /// How often a node is tried again.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "`{attempts: …}`")]
 pub(super) struct RetrySpec {
     /// How many attempts there are, the first included.
     pub(super) attempts: Located<u32>,
@@ -208,7 +208,7 @@ pub(super) struct RetrySpec {
 
 /// A tool: what the model is told of it, and one kind that says what it does with its arguments.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a tool: `{description: …, arguments: …}` and its kind")]
 pub(super) struct ToolSpec {
     /// What it does, for the model.
     pub(super) description: String,
@@ -245,7 +245,7 @@ pub(super) enum ErrorsSpec {
 
 /// Where to go next, and what to write on the way.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "`{goto: …}`")]
 pub(super) struct CommandSpec {
     /// Keys to write.
     #[serde(default)]
@@ -259,7 +259,7 @@ pub(super) struct CommandSpec {
 
 /// An edge.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "`from -> to`, or `{from: …, to: …}`")]
 pub(super) struct EdgeSpec {
     /// Where it begins; with several nodes, once all of them have run.
     pub(super) from: TextOr<Vec<Located<String>>>,
@@ -291,7 +291,7 @@ pub(super) struct EdgeSpec {
 
 /// One way that may be taken.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a choice: `{when: …, to: …}`")]
 pub(super) struct ChoiceSpec {
     /// An expression; without it the choice always holds.
     #[serde(default)]

@@ -9,7 +9,7 @@ use crate::declared::tree::Tree;
 
 /// A model and what it is asked.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "the name of a model, or `{name: …}`")]
 pub(in crate::declared) struct ModelSpec {
     /// Such as `openai:gpt-4o-mini`; a template may choose.
     #[serde(default)]
@@ -39,7 +39,7 @@ pub(in crate::declared) struct ModelSpec {
 
 /// Answers that are known before.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "`{answers: …}`")]
 pub(in crate::declared) struct ScriptedSpec {
     /// The first whose `when` is true is given.
     pub(in crate::declared) answers: Vec<AnswerSpec>,
@@ -50,7 +50,7 @@ pub(in crate::declared) struct ScriptedSpec {
 
 /// An answer of a scripted model.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an answer: `{text: …}`")]
 pub(in crate::declared) struct AnswerSpec {
     /// When it is given; always, if nothing is said.
     #[serde(default)]
@@ -78,7 +78,7 @@ pub(in crate::declared) enum PieceSpec {
 
 /// A part of a tool call: who is called, or some of the arguments.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a part of a tool call")]
 pub(in crate::declared) struct CallPieceSpec {
     /// The tool, in the first piece of a call.
     #[serde(default)]
@@ -96,7 +96,7 @@ pub(in crate::declared) struct CallPieceSpec {
 
 /// A model with tools, in a loop.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "an agent: `{model: …}`")]
 pub(in crate::declared) struct AgentSpec {
     /// Such as `openai:gpt-4o-mini`.
     pub(in crate::declared) model: String,

@@ -8,7 +8,7 @@ use crate::declared::tree::Tree;
 
 /// An HTTP request. Its result is `{status, headers, body}`; the body is JSON where it is JSON, and text elsewhere.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a request: `{url: …}`")]
 pub(in crate::declared) struct HttpSpec {
     /// Where it goes.
     pub(in crate::declared) url: Tree,
@@ -37,7 +37,7 @@ pub(in crate::declared) struct HttpSpec {
 
 /// A child process: one for each call under way, kept for the next call.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a command, or `{command: …}`")]
 pub(in crate::declared) struct ProcessSpec {
     /// The program and its arguments; it starts in the folder of the file.
     pub(in crate::declared) command: Vec<String>,
