@@ -11,6 +11,7 @@ mod deep;
 mod describes;
 mod durable;
 mod golden;
+mod graph_files;
 mod http;
 mod limits;
 mod odd_texts;

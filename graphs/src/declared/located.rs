@@ -106,7 +106,11 @@ impl<'de> Deserializer<'de> for &'de Tree {
         let visited = match &self.kind {
             Kind::Null => visitor.visit_unit(),
             Kind::Bool(flag) => visitor.visit_bool(*flag),
-            Kind::Number(number) => number.deserialize_any(visitor).map_err(Mistake::custom),
+            Kind::Number(number) => match (number.as_u64(), number.as_i64()) {
+                (Some(number), _) => visitor.visit_u64(number),
+                (None, Some(number)) => visitor.visit_i64(number),
+                (None, None) => visitor.visit_f64(number.as_f64().unwrap_or(f64::NAN)),
+            },
             Kind::Text(text) => visitor.visit_borrowed_str(text),
             Kind::List(items) => visitor.visit_seq(Items(items.iter())),
             Kind::Map(entries) => visitor.visit_map(Entries { entries: entries.iter(), value: None }),
