@@ -6,6 +6,7 @@ use std::process::Output;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use eddyline_graphs::declared::{self, starters};
 use serde_json::{Value, json};
 
 use crate::http::{detail, get, post, read, text};
@@ -77,6 +78,22 @@ fn a_new_file_is_fine_is_drawn_and_runs() {
     for odd in ["", "a b", "../up", "a/b"] {
         assert!(!eddyline(&folder, &["new", odd]).status.success(), "{odd}");
     }
+}
+
+#[test]
+fn the_guide_draws_and_says_what_is_true() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/graph-files.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    for starter in starters::ALL {
+        let (name, text) = starter.files(starter.name).into_iter().next().unwrap();
+        let drawn = declared::parse(&text, &name).unwrap().mermaid(1);
+        assert!(guide.contains(&drawn), "docs/graph-files.md draws `{}` otherwise:\n{drawn}", starter.name);
+    }
+    let first = guide.split("```yaml\n").nth(1).and_then(|rest| rest.split("```").next()).unwrap();
+    declared::parse(first, "joke.yaml").unwrap();
+    let broken = first.replace("{{ topic }} and cats", "{{ topci }} and cats");
+    let error = declared::parse(&broken, "graphs/joke.yaml").unwrap_err().to_string();
+    assert!(guide.contains(&error), "{error}");
 }
 
 #[test]

@@ -4,13 +4,14 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The folders with code of the product.
-const SOURCES: [&str; 7] = [
+const SOURCES: [&str; 8] = [
     "src",
     "config/src",
     "graphs/src",
     "runtime/src",
     "runtime/engine/src",
     "runtime/engine/macros/src",
+    "transports/net/src",
     "transports/src",
 ];
 
@@ -84,9 +85,10 @@ fn arrows_point_one_way() {
         ("runtime/engine", &["eddyline-engine-macros"][..]),
         ("runtime/engine/macros", &[]),
         ("runtime", &["eddyline-engine"]),
-        ("graphs", &["eddyline-engine"]),
+        ("graphs", &["eddyline-engine", "eddyline-net"]),
         ("config", &[]),
-        ("transports", &["eddyline-engine", "eddyline-runtime"]),
+        ("transports/net", &[]),
+        ("transports", &["eddyline-engine", "eddyline-net", "eddyline-runtime"]),
     ] {
         let known = dependencies(&format!("{folder}/Cargo.toml"));
         let ours = known.into_iter().filter(|name| name.starts_with("eddyline-"));
