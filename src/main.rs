@@ -12,11 +12,13 @@ use eddyline::project::{Mode, Modes};
 use eddyline::settings::{LangGraph, LogFormat};
 use eddyline::{Server, Settings};
 
+mod chat;
 mod files;
 mod keys;
 mod langgraph;
 mod stdio;
 
+use chat::Chat;
 use files::{Check, New, graph};
 use keys::Keys;
 use stdio::Stdio;
@@ -46,6 +48,8 @@ enum Command {
     New(New),
     /// Say what is wrong in graph files, where, and what to do about it
     Check(Check),
+    /// Talk with a graph in the terminal
+    Chat(Chat),
     /// Run a graph and print its events as they come, one a line: the name of the event, then JSON
     Run(Run),
     /// Print a graph as Mermaid text
@@ -194,6 +198,7 @@ fn main() -> ExitCode {
         Some(Command::New(new)) => new.write(),
         Some(Command::Check(check)) => check.check(),
         Some(Command::Schema) => files::schema(),
+        Some(Command::Chat(chat)) => chat.chat(),
         Some(Command::Run(run)) => run.run(),
         Some(Command::Draw(draw)) => draw.draw(),
         Some(Command::Backup(backup)) => backup.backup(),

@@ -5,6 +5,7 @@
 mod agents;
 mod assistants;
 mod auth;
+mod chat;
 mod commands;
 mod crons;
 mod deep;
