@@ -288,6 +288,7 @@ fn http_options(
         allowed_hosts: http.allowed_hosts.clone(),
         authenticate,
         authorize: authorize.unwrap_or(defaults.authorize),
+        graph_schema: Some(eddyline_graphs::declared::schema().to_string().into()),
         // The runtime is given so long, and its streams end with it.
         stop_grace: settings.runs.shutdown_grace + SLACK,
     })

@@ -117,6 +117,7 @@ fn files_come_change_break_and_go_while_the_server_runs() {
     fs::write(&file, says("one")).unwrap();
     fs::write(folder.join("package.json"), r#"{"name": "of-another-program"}"#).unwrap();
     let server = serve(&folder);
+    assert_eq!(read(get(&server, "/graph-schema.json"))["title"], "An eddyline graph");
     let talk = || wait(&server, "", &json!({"assistant_id": "talk", "input": {}}));
     assert_eq!(talk(), json!({"a": "one"}));
 
@@ -212,6 +213,49 @@ fn a_thread_that_waits_at_a_node_that_is_gone_says_so_and_loses_nothing() {
     until("the old graph", || drawn().contains("\"ask\"").then_some(()));
     assert_eq!(state()["checkpoint"], before["checkpoint"]);
     assert_eq!(wait(&server, &thread, &resume), json!({"a": "yes"}));
+}
+
+#[test]
+fn a_process_asks_people_and_the_store_and_says_where_to_go() {
+    let folder = folder();
+    let program = r#"
+import json, sys
+
+def ask(line):
+    print(json.dumps(line), flush=True)
+    return json.loads(sys.stdin.readline())["answer"]
+
+place = {"namespace": ["people"], "key": "name"}
+for line in sys.stdin:
+    known = ask({"store": {"get": place}})
+    name = known["value"]["name"] if known else ask({"interrupt": "who are you?"})
+    ask({"store": {"put": {**place, "value": {"name": name}}}})
+    found = ask({"store": {"search": {"namespace": ["people"]}}})
+    print(json.dumps({"event": {"found": len(found)}}), flush=True)
+    print(json.dumps({"return": {"name": name}, "goto": "known" if known else "new"}), flush=True)
+"#;
+    fs::write(folder.join("greet.py"), program).unwrap();
+    let file = "
+state: { name: string, way: string }
+nodes:
+  greet: { process: python3 greet.py }
+  new: { set: { way: new } }
+  known: { set: { way: known } }
+edges: [START -> greet]
+";
+    fs::write(folder.join("greet.yaml"), file).unwrap();
+    let server = serve(&folder);
+    let (first, second) = (thread(&server), thread(&server));
+    let asked = wait(&server, &first, &json!({"assistant_id": "greet", "input": {}}));
+    assert_eq!(asked["__interrupt__"][0]["value"], "who are you?");
+    let resume = json!({"assistant_id": "greet", "command": {"resume": "Ada"}});
+    assert_eq!(wait(&server, &first, &resume), json!({"name": "Ada", "way": "new"}));
+    let body = json!({"assistant_id": "greet", "input": {}, "stream_mode": ["custom", "values"]});
+    let told = text(post(&server, &format!("{second}/runs/stream"), &body));
+    assert!(
+        told.contains(r#"data: {"found":1}"#) && told.contains(r#"{"name":"Ada","way":"known"}"#),
+        "{told}"
+    );
 }
 
 #[test]

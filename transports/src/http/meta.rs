@@ -43,6 +43,13 @@ pub(super) async fn openapi(served: Data<Served>) -> Answer {
     answer::encoded(document(operations, served.whole_runtime().graph_ids(), served.is_guarded()))
 }
 
+/// `GET /graph-schema.json`: what may stand in a graph file, for editors.
+pub(super) async fn graph_schema(served: Data<Served>) -> Answer {
+    let schema =
+        served.graph_schema.as_ref().ok_or_else(|| Refusal::not_found("This server has no graph files"))?;
+    Ok(HttpResponse::Ok().content_type(ContentType::json()).body(schema.to_string()))
+}
+
 /// `GET /docs`: the same for people, in a page that needs nothing from elsewhere.
 pub(super) async fn docs() -> Result<HttpResponse, Refusal> {
     // Nothing in the page comes from elsewhere, and nothing it shows may.

@@ -100,6 +100,9 @@ pub struct HttpOptions {
     /// What those may do who are known; without [`authenticate`](Self::authenticate) everybody may do everything.
     /// Default: [`Owners`].
     pub authorize: Arc<dyn Authorize>,
+    /// The JSON Schema of graph files, as text, which `GET /graph-schema.json` gives to editors; `None` if graphs are
+    /// not written in files.
+    pub graph_schema: Option<Arc<str>>,
 }
 
 impl Default for HttpOptions {
@@ -121,6 +124,7 @@ impl Default for HttpOptions {
             allowed_hosts: Vec::new(),
             authenticate: None,
             authorize: Arc::new(Owners),
+            graph_schema: None,
         }
     }
 }

@@ -29,6 +29,7 @@ pub(super) struct Served {
     /// How long what is under way may go on after the order to stop.
     pub(super) grace: Duration,
     pub(super) metrics: Metrics,
+    pub(super) graph_schema: Option<Arc<str>>,
 }
 
 impl Served {
@@ -46,6 +47,7 @@ impl Served {
             max_body_bytes: options.max_body_bytes,
             body_timeout: options.body_timeout,
             grace: options.stop_grace,
+            graph_schema: options.graph_schema.clone(),
             metrics: Metrics::new(),
         }
     }

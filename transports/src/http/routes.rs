@@ -190,6 +190,10 @@ fn of_the_server() -> Vec<Path> {
             [get(meta::metrics, "Figures for Prometheus").answers(Text("application/openmetrics-text"))],
         ),
         Path::new("/openapi.json", [get(meta::openapi, "The API, described for machines").answers(Json)]),
+        Path::new(
+            "/graph-schema.json",
+            [get(meta::graph_schema, "The JSON Schema of graph files").answers(Json)],
+        ),
         Path::new("/docs", [get(meta::docs, "The API, described for people").answers(Text("text/html"))]),
     ]
 }
