@@ -147,6 +147,12 @@ fn starts() -> Vec<Ask> {
     }
     asks.extend([
         post("/runs/batch", json!([{"assistant_id": "{assistant}", "input": {"topic": "heron"}}])),
+        post("/mcp", json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})),
+        post(
+            "/mcp",
+            json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "agent", "arguments": {"topic": "heron"}, "context": {"thread_id": "{thread}"}}}),
+        ),
+        ask("DELETE", "/mcp", Value::Null).gives(404),
         post("/runs/batch", json!([with("config", json!({"configurable": {"thread_id": "{thread}"}}))])),
     ]);
     asks

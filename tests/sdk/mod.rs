@@ -8,6 +8,7 @@ mod curl;
 mod javascript;
 mod methods;
 mod network;
+mod others;
 mod python;
 mod schemathesis;
 

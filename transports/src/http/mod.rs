@@ -15,6 +15,7 @@ mod event_stream_tests;
 mod inner;
 mod leaving;
 mod limits;
+mod mcp;
 mod meta;
 mod metrics;
 mod operation;

@@ -8,7 +8,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::answer::Answer;
 use super::operation::{Path, delete, get, patch, post, put};
 use super::{
-    assistants, crons, meta, protocol, run, runs, state, store, thread_stream, threads, webhooks, websocket,
+    assistants, crons, mcp, meta, protocol, run, runs, state, store, thread_stream, threads, webhooks,
+    websocket,
 };
 use crate::wire::openapi::Content::{Events, Json, List, Nothing, Page, Text};
 use crate::wire::openapi::Parameter::{self, Flag, Names, Number, OneOf, Required, Text as Word};
@@ -28,6 +29,7 @@ pub(super) fn configure(config: &mut ServiceConfig) {
     for path in table() {
         config.service(path.service());
     }
+    config.route("/mcp/", web::to(mcp::moved));
     config.default_service(web::to(unknown));
 }
 
@@ -41,6 +43,7 @@ pub(super) fn table() -> Vec<Path> {
     table.extend(of_assistants());
     table.extend(of_threads());
     table.extend(of_the_store());
+    table.extend(mcp::routes());
     table.push(Path::new(
         "/webhooks/failed",
         [get(webhooks::failed, "What could not be delivered, newest first")

@@ -18,6 +18,7 @@ mod extract;
 mod failed_delivery;
 mod frame;
 mod json;
+pub(crate) mod mcp;
 mod meta;
 pub(crate) mod openapi;
 mod place;
