@@ -12,7 +12,7 @@ use super::answer::{self, Answer};
 use super::operation::{self, Path};
 use super::request::Served;
 use crate::wire::RunResult;
-use crate::wire::mcp::{Call, Json, Message, RpcError, ToolCall, answer, named, read, refusal, said, tools};
+use crate::wire::mcp::{Call, Json, Request, RpcError, ToolCall, answer, named, read, refusal, said, tools};
 use crate::wire::openapi::Content;
 
 /// What is served here.
@@ -46,8 +46,8 @@ async fn post(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Ans
         return Ok(HttpResponse::BadRequest().json(refusal(words)));
     }
     let (id, call) = match read(&served.bytes(payload).await?) {
-        Ok(Message::Request { id, call }) => (id, call),
-        Ok(Message::Notice) => return Ok(HttpResponse::Accepted().finish()),
+        Ok(Some(Request { id, call })) => (id, call),
+        Ok(None) => return Ok(HttpResponse::Accepted().finish()),
         Err(words) => return Ok(HttpResponse::BadRequest().json(refusal(words))),
     };
     let runtime = served.runtime_in_name_of(&asked);

@@ -22,12 +22,10 @@ const INTERNAL: i64 = -32603;
 /// A document of the protocol.
 pub(crate) type Json = Value;
 
-/// What a client sent.
-pub(crate) enum Message {
-    /// Something that wants no answer.
-    Notice,
-    /// Something that wants one.
-    Request { id: Value, call: Call },
+/// Something that wants an answer.
+pub(crate) struct Request {
+    pub(crate) id: Value,
+    pub(crate) call: Call,
 }
 
 /// What is asked for.
@@ -68,8 +66,8 @@ impl RpcError {
     }
 }
 
-/// Reads a body; else what is wrong with it.
-pub(crate) fn read(body: &[u8]) -> Result<Message, &'static str> {
+/// Reads a body, which may want no answer; else what is wrong with it.
+pub(crate) fn read(body: &[u8]) -> Result<Option<Request>, &'static str> {
     let body: Value = serde_json::from_slice(body).map_err(|_| "Invalid JSON")?;
     let Value::Object(mut message) = body else { return Err("Invalid message format") };
     if message.get("jsonrpc").and_then(Value::as_str) != Some("2.0") {
@@ -77,10 +75,10 @@ pub(crate) fn read(body: &[u8]) -> Result<Message, &'static str> {
     }
     let method = message.remove("method");
     let (Some(Value::String(method)), Some(id)) = (method, message.remove("id")) else {
-        return Ok(Message::Notice);
+        return Ok(None);
     };
     let params = message.remove("params").unwrap_or_default();
-    Ok(Message::Request { id, call: Call::of(&method, params) })
+    Ok(Some(Request { id, call: Call::of(&method, params) }))
 }
 
 impl Call {
@@ -251,7 +249,7 @@ mod tests {
             r#"{"jsonrpc": "2.0", "method": "notifications/initialized"}"#,
             r#"{"jsonrpc": "2.0", "id": 1, "result": {}}"#,
         ] {
-            assert!(matches!(read(notice.as_bytes()), Ok(Message::Notice)), "{notice}");
+            assert!(matches!(read(notice.as_bytes()), Ok(None)), "{notice}");
         }
     }
 
