@@ -62,6 +62,8 @@ impl Ask {
             200 if self.path.ends_with("/commands") => {
                 told.contains(r#""type":"error""#) || told.contains(r#""result":{"checkpoints":[]}"#)
             }
+            // JSON-RPC tells errors so.
+            200 if self.path.starts_with("/a2a/") => told.contains(" not found\"}}"),
             405 => self.owner == 405,
             409 => self.path.ends_with("/copy"),
             status => status == 404,
@@ -111,6 +113,11 @@ fn with(name: &str, value: Value) -> Value {
     run
 }
 
+/// A call of JSON-RPC.
+fn rpc(method: &str, params: Value) -> Value {
+    json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+}
+
 fn starts() -> Vec<Ask> {
     let run = || json!({"assistant_id": "agent", "input": {"topic": "heron"}});
     let mut asks = Vec::new();
@@ -147,12 +154,18 @@ fn starts() -> Vec<Ask> {
     }
     asks.extend([
         post("/runs/batch", json!([{"assistant_id": "{assistant}", "input": {"topic": "heron"}}])),
-        post("/mcp", json!({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})),
-        post(
-            "/mcp",
-            json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "agent", "arguments": {"topic": "heron"}, "context": {"thread_id": "{thread}"}}}),
-        ),
+        post("/mcp", rpc("tools/list", json!({}))),
+        post("/mcp", rpc("tools/call", json!({"name": "agent", "arguments": {"topic": "heron"}, "context": {"thread_id": "{thread}"}}))),
         ask("DELETE", "/mcp", Value::Null).gives(404),
+        get("/a2a/{assistant}"),
+        get("/a2a/{assistant}/.well-known/agent-card.json"),
+        get("/a2a/{assistant}/.well-known/agent.json"),
+        get("/.well-known/agent-card.json?assistant_id={assistant}"),
+        post("/a2a/{assistant}", rpc("SendMessage", json!({"message": {"messageId": "m", "contextId": "{thread}", "parts": [{"data": {"topic": "heron"}}]}}))),
+        post("/a2a/{assistant}", rpc("message/stream", json!({"message": {"messageId": "m", "contextId": "{thread}", "taskId": "{thread}:{run}", "parts": [{"data": {"topic": "heron"}}]}}))),
+        post("/a2a/{assistant}", rpc("GetTask", json!({"id": "{thread}:{run}"}))),
+        post("/a2a/{assistant}", rpc("tasks/cancel", json!({"id": "{thread}:{run}"}))),
+        post("/a2a/{assistant}", rpc("ListTasks", json!({"contextId": "{thread}"}))),
         post("/runs/batch", json!([with("config", json!({"configurable": {"thread_id": "{thread}"}}))])),
     ]);
     asks

@@ -21,6 +21,11 @@ fn check(name: &str) {
 }
 
 #[test]
+fn assistants_are_agents() {
+    check("agents.py");
+}
+
+#[test]
 fn assistants_are_tools() {
     check("tools.py");
 }

@@ -3,6 +3,7 @@
 //! Owns sockets, routes, headers and status codes. Does not know what the JSON says: that is
 //! [`wire`](crate::wire)'s.
 
+mod a2a;
 mod accounts;
 mod answer;
 mod assistants;

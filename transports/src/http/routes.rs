@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use super::answer::Answer;
 use super::operation::{Path, delete, get, patch, post, put};
 use super::{
-    assistants, crons, mcp, meta, protocol, run, runs, state, store, thread_stream, threads, webhooks,
+    a2a, assistants, crons, mcp, meta, protocol, run, runs, state, store, thread_stream, threads, webhooks,
     websocket,
 };
 use crate::wire::openapi::Content::{Events, Json, List, Nothing, Page, Text};
@@ -44,6 +44,7 @@ pub(super) fn table() -> Vec<Path> {
     table.extend(of_threads());
     table.extend(of_the_store());
     table.extend(mcp::routes());
+    table.extend(a2a::routes());
     table.push(Path::new(
         "/webhooks/failed",
         [get(webhooks::failed, "What could not be delivered, newest first")

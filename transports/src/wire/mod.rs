@@ -2,6 +2,7 @@
 //!
 //! Knows the runtime's requests and records, and no transport: HTTP, WebSocket and stdio carry the same bytes.
 
+pub(crate) mod a2a;
 mod assistant;
 mod assistant_body;
 mod body;
