@@ -114,6 +114,7 @@ fn with(name: &str, value: Value) -> Value {
 }
 
 /// A call of JSON-RPC.
+#[expect(clippy::needless_pass_by_value, reason = "it is written where it is asked")]
 fn rpc(method: &str, params: Value) -> Value {
     json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value, json};
 use super::compile::duration;
 use super::mistake::Mistake;
 use super::spec::HttpSpec;
-use super::template::{ENV, Scope, Template, Templates, Vars};
+use super::template::{ENV, Scope, Template, Templates, Vars, environment};
 use crate::text::spoken;
 
 /// How long a request may take when nobody says.
@@ -92,8 +92,7 @@ impl Request {
         }
         let client = self.guard.client().timeout(self.timeout).build()?;
         let mut request = client.request(self.method.clone(), url);
-        let env: Map<_, _> = std::env::vars().map(|(name, value)| (name, value.into())).collect();
-        let with_env = vars.clone().with(ENV, env.into());
+        let with_env = vars.clone().with(ENV, environment());
         for pair in self.headers.values(&with_env) {
             let (name, value) = pair?;
             let refused = |_| failed(format!("the header `{name}` has a value that headers cannot have"));

@@ -44,7 +44,7 @@ pub(super) struct Kinds<'a> {
     file: &'a File,
     home: &'a Home,
     keys: Arc<Keys>,
-    tools: HashMap<String, Tool>,
+    tools: HashMap<String, Vec<Tool>>,
 }
 
 /// The kinds that a node may have, in the words of a file.
@@ -53,7 +53,7 @@ const KINDS: &str =
 
 impl<'a> Kinds<'a> {
     pub(super) fn new(file: &'a File, home: &'a Home, keys: Arc<Keys>, mistakes: &mut Vec<Mistake>) -> Self {
-        Self { file, home, keys, tools: tools(&file.tools, home, mistakes) }
+        Self { file, home, keys, tools: tools(file, home, mistakes) }
     }
 
     /// The node, unless it has no kind, or more than one.
@@ -207,13 +207,14 @@ impl<'a> Kinds<'a> {
     fn named_tools(&self, names: &[Located<String>], mistakes: &mut Vec<Mistake>) -> Vec<Tool> {
         let mut found = Vec::new();
         for name in names {
-            if let Some(tool) = self.tools.get(&name.value) {
-                found.push(tool.clone());
+            if let Some(tools) = self.tools.get(&name.value) {
+                found.extend(tools.iter().cloned());
                 continue;
             }
-            // One with a mistake is known by name.
-            let known: Vec<&str> = self.file.tools.names().collect();
-            if known.contains(&&*name.value) {
+            // One with a mistake is known by name, as are those of a server that cannot be asked.
+            let known: Vec<&str> = self.file.tools.names().chain(self.file.mcp.names()).collect();
+            let server = name.value.split('.').next().unwrap_or_default();
+            if known.contains(&&*name.value) || known.contains(&server) && !self.tools.contains_key(server) {
                 continue;
             }
             let mistake = Mistake::new(name.place, format!("there is no tool `{}`", name.value));

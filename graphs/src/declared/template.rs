@@ -335,6 +335,11 @@ impl Object for Vars {
     }
 }
 
+/// The variables of the environment, for expressions.
+pub(super) fn environment() -> Value {
+    Value::Object(std::env::vars().map(|(name, value)| (name, value.into())).collect())
+}
+
 /// The whole input of a node.
 pub(super) const STATE: &str = "state";
 /// What the kind of a node gave.

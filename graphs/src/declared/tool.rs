@@ -9,17 +9,17 @@ use eddyline_engine::model::ToolSpec as Offered;
 use eddyline_engine::prelude::NodeError;
 use serde_json::Value;
 
-use super::compile::Home;
+use super::compile::{Home, duration};
 use super::http::Request;
 use super::keys::Keys;
-use super::located::Named;
+use super::located::Located;
 use super::mistake::Mistake;
 use super::node::run_vars;
 use super::process::Processes;
-use super::spec::{ErrorsSpec, ToolSpec};
-use super::template::{RUN, STATE, Scope, Template};
+use super::spec::{ErrorsSpec, File, McpSpec, ToolSpec};
+use super::template::{ENV, RUN, STATE, Scope, Template, Templates, Vars, environment};
 use crate::text::spoken;
-use crate::tools::{Tool, ToolContext, ToolErrors};
+use crate::tools::{McpServer, Tool, ToolContext, ToolErrors};
 
 /// What a tool does with its arguments.
 enum Work {
@@ -28,14 +28,16 @@ enum Work {
     Process(Arc<Processes>),
 }
 
-/// The tools of a file, by name.
-pub(super) fn tools(
-    specs: &Named<ToolSpec>,
-    home: &Home,
-    mistakes: &mut Vec<Mistake>,
-) -> HashMap<String, Tool> {
+/// The tools of a file by the names by which nodes have them: one, or all of an MCP server.
+pub(super) fn tools(file: &File, home: &Home, mistakes: &mut Vec<Mistake>) -> HashMap<String, Vec<Tool>> {
     let mut tools = HashMap::new();
-    for (name, spec) in &specs.0 {
+    for (name, spec) in &file.mcp.0 {
+        for tool in of_server(name, spec, home, mistakes) {
+            tools.insert(format!("{}.{}", name.value, tool.spec().name), vec![tool.clone()]);
+            tools.entry(name.value.clone()).or_insert_with(Vec::new).push(tool);
+        }
+    }
+    for (name, spec) in &file.tools.0 {
         let arguments = Keys::new(&spec.arguments, mistakes);
         let scope = Scope::new(arguments.names()).and([RUN, STATE]);
         let kinds = [spec.template.is_some(), spec.http.is_some(), spec.process.is_some()];
@@ -54,9 +56,51 @@ pub(super) fn tools(
             let Some(process) = process else { continue };
             Work::Process(process)
         };
-        tools.insert(name.value.clone(), tool(&name.value, spec, &arguments, work));
+        tools.insert(name.value.clone(), vec![tool(&name.value, spec, &arguments, work)]);
     }
     tools
+}
+
+/// The tools of an MCP server, which is asked for them now.
+fn of_server(name: &Located<String>, spec: &McpSpec, home: &Home, mistakes: &mut Vec<Mistake>) -> Vec<Tool> {
+    let before = mistakes.len();
+    let headers = Templates::new(&spec.headers, &Scope::new([ENV]), mistakes);
+    let timeout = spec.timeout.as_ref().and_then(|timeout| duration(timeout, mistakes));
+    let server = match (&spec.command[..], &spec.url) {
+        ([program, arguments @ ..], None) => {
+            spec.command.iter().for_each(|argument| home.started_with(argument));
+            McpServer::command(program, arguments).folder(&home.folder)
+        }
+        ([], Some(url)) => McpServer::http(url),
+        _ => {
+            let mistake = Mistake::new(name.place, "an MCP server has a `command`, or a `url`");
+            mistakes.push(mistake.help("give it one of them"));
+            return Vec::new();
+        }
+    };
+    let mut server = spec.env.iter().fold(server, |server, (name, value)| server.env(name, value));
+    let vars = Vars::new(Shared::null()).with(ENV, environment());
+    for pair in headers.values(&vars) {
+        match pair {
+            Ok((name, value)) => server = server.header(name, spoken(&value)),
+            Err(error) => {
+                let mistake = Mistake::new(name.place, error.to_string());
+                mistakes.push(mistake.help("set the variable, or give it a default"));
+            }
+        }
+    }
+    if mistakes.len() > before {
+        return Vec::new();
+    }
+    match timeout.into_iter().fold(server, McpServer::timeout).tools() {
+        Ok(tools) if spec.review => tools.into_iter().map(Tool::reviewed).collect(),
+        Ok(tools) => tools,
+        Err(error) => {
+            let mistake = Mistake::new(name.place, error.to_string());
+            mistakes.push(mistake.help("look whether it can be started or reached"));
+            Vec::new()
+        }
+    }
 }
 
 fn tool(name: &str, spec: &ToolSpec, arguments: &Keys, work: Work) -> Tool {

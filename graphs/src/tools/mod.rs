@@ -5,6 +5,7 @@
 mod context;
 mod errors;
 mod function;
+mod mcp;
 mod reply;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use futures_util::future::BoxFuture;
 pub use context::ToolContext;
 pub use errors::ToolErrors;
 pub use function::IntoTool;
+pub use mcp::{McpError, McpServer};
 pub(crate) use reply::Answered;
 pub use reply::{IntoReply, Json, Reply};
 

@@ -11,7 +11,7 @@ mod models;
 mod requests;
 
 pub(super) use models::{AgentSpec, CallPieceSpec, ModelSpec, PieceSpec, ScriptedSpec};
-pub(super) use requests::{HttpSpec, ProcessSpec};
+pub(super) use requests::{HttpSpec, McpSpec, ProcessSpec};
 
 /// A graph file.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -38,6 +38,9 @@ pub(super) struct File {
     /// Tools that models of this file may call.
     #[serde(default)]
     pub(super) tools: Named<ToolSpec>,
+    /// MCP servers whose tools models of this file may call: `tools: [NAME]` has all of them, `NAME.TOOL` one.
+    #[serde(default)]
+    pub(super) mcp: Named<McpSpec>,
     /// The nodes, each of one kind.
     pub(super) nodes: Named<NodeSpec>,
     /// What leads from node to node: `a -> b -> c`, or the long form. `START` and `END` are the ends of the graph.

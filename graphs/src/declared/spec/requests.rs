@@ -51,3 +51,28 @@ pub(in crate::declared) struct ProcessSpec {
     #[serde(default)]
     pub(in crate::declared) timeout: Option<Located<f64>>,
 }
+
+/// An MCP server: a program, or one that is reached over streamable HTTP. It is asked for its tools when the file is
+/// read.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "an MCP server: `{command: …}` or `{url: …}`")]
+pub(in crate::declared) struct McpSpec {
+    /// The program and its arguments; it starts in the folder of the file.
+    #[serde(default)]
+    pub(in crate::declared) command: Vec<String>,
+    /// Further variables of its environment.
+    #[serde(default)]
+    pub(in crate::declared) env: std::collections::BTreeMap<String, String>,
+    /// Where it listens.
+    #[serde(default)]
+    pub(in crate::declared) url: Option<String>,
+    /// Headers; `{{ env.NAME }}` stands for a variable of the environment.
+    #[serde(default)]
+    pub(in crate::declared) headers: Named<Tree>,
+    /// How many seconds it may take to begin and to answer; 30 when nothing is said.
+    #[serde(default)]
+    pub(in crate::declared) timeout: Option<Located<f64>>,
+    /// Has a person look at each call of its tools first.
+    #[serde(default)]
+    pub(in crate::declared) review: bool,
+}
