@@ -40,6 +40,10 @@ pub use webhooks::{WebhookOptions, WebhookSender};
 #[doc(hidden)]
 pub use wire::{ThreadStateJson, UpdatedStateJson};
 
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use wire::fuzz;
+
 /// A way for clients to reach the runtime.
 pub trait Transport: Sized {
     /// Serves until `stop` begins, and then until everything that it serves has come to its end.

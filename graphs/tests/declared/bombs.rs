@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use eddyline_engine::local::Memory;
+use eddyline_engine::testing::mutants;
 use eddyline_graphs::declared::parse;
 use serde_json::json;
 
@@ -78,4 +79,23 @@ fn what_is_no_bomb_goes_through() {
     let graph = parse(&file.to_string(), "fine.json").unwrap();
     let end = run(&graph, json!({}), &Memory::new("fine")).unwrap();
     assert_eq!(end["a"].as_str().map(|text| text.matches(',').count()), Some(1000));
+}
+
+#[test]
+fn a_corpus_of_files_is_read() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/graph_files");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let seed = std::fs::read(entry.unwrap().path()).unwrap();
+        for mutant in mutants(&seed, 150) {
+            let Ok(text) = String::from_utf8(mutant) else { continue };
+            for name in ["mutant.yaml", "mutant.toml"] {
+                if let Err(error) = parse(&text, name) {
+                    assert!(!error.mistakes().is_empty());
+                }
+            }
+        }
+        files += 1;
+    }
+    assert!(files > 5, "the corpus is there");
 }

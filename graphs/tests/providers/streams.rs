@@ -1,7 +1,8 @@
 //! What answers are made of, and that it does not matter where their bytes are cut.
 
 use eddyline_engine::message::Message;
-use eddyline_graphs::models::{Anthropic, OpenAi};
+use eddyline_engine::testing::mutants;
+use eddyline_graphs::models::{Anthropic, OpenAi, SseDecoder};
 use serde_json::{Value, json};
 
 use crate::server::{Provider, Reply};
@@ -213,4 +214,23 @@ async fn requests_say_who_asks_for_what() {
     assert_eq!(asked[0].body, body);
     assert_eq!(asked[1].body, json!({"model": "gpt-4o-mini", "messages": messages, "stream": true}));
     assert_eq!(asked[2].body["max_tokens"], 8192);
+}
+
+/// However a stream is cut, and whatever is in it, it is the same stream.
+#[test]
+fn a_corpus_of_streams_is_read() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/streams");
+    let mut files = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let seed = std::fs::read(entry.unwrap().path()).unwrap();
+        for mutant in mutants(&seed, 200) {
+            let (mut whole, mut cut) = (Vec::new(), Vec::new());
+            let read = SseDecoder::default().feed(&mutant, &mut whole);
+            let mut decoder = SseDecoder::default();
+            let pieces = mutant.iter().try_for_each(|byte| decoder.feed(&[*byte], &mut cut));
+            assert_eq!((read, whole), (pieces, cut));
+        }
+        files += 1;
+    }
+    assert!(files > 3, "the corpus is there");
 }

@@ -221,3 +221,60 @@ pub fn observe<S: State>(world: &World, run: Invocation<S>) -> Report<S> {
     let finished = stream.finished().cloned().expect("the stream has ended, so the run has");
     Report { events, finished, state: std::marker::PhantomData }
 }
+
+/// Inputs like `seed`, each broken somewhere: a byte changed, a part gone, doubled, or put elsewhere. The same for the
+/// same seed.
+///
+/// ```
+/// let mutants: Vec<Vec<u8>> = eddyline_engine::testing::mutants(b"{\"a\": 1}", 100).collect();
+/// assert_eq!(mutants.len(), 100);
+/// assert_eq!(mutants, eddyline_engine::testing::mutants(b"{\"a\": 1}", 100).collect::<Vec<_>>());
+/// ```
+pub fn mutants(seed: &[u8], count: usize) -> impl Iterator<Item = Vec<u8>> + '_ {
+    const PIECES: [&[u8]; 12] = [
+        b"{",
+        b"]",
+        b"\"",
+        b"\\u0000",
+        b"\0",
+        b"\xff",
+        b"null",
+        b"-1",
+        b"1e999",
+        b"\n",
+        b"{{",
+        b"18446744073709551616",
+    ];
+    let mut random =
+        xorshift(seed.iter().fold(0x9e37_79b9_7f4a_7c15, |sum, byte| sum.rotate_left(7) ^ u64::from(*byte)));
+    let mut below = move |end: usize| usize::try_from(random() % (end.max(1) as u64)).unwrap_or_default();
+    (0..count).map(move |_| {
+        let mut mutant = seed.to_vec();
+        for _ in 0..=below(3) {
+            let (from, to) = (below(mutant.len() + 1), below(mutant.len() + 1));
+            let (from, to) = (from.min(to), from.max(to));
+            match below(5) {
+                0 if from < mutant.len() => mutant[from] = u8::try_from(below(256)).unwrap_or_default(),
+                1 => drop(mutant.drain(from..to)),
+                2 => {
+                    let part = mutant[from..to].to_vec();
+                    mutant.splice(to..to, part);
+                }
+                3 => mutant.truncate(to),
+                _ => drop(mutant.splice(from..from, PIECES[below(PIECES.len())].iter().copied())),
+            }
+        }
+        mutant
+    })
+}
+
+/// Numbers that look drawn by lot (Marsaglia's xorshift).
+fn xorshift(seed: u64) -> impl FnMut() -> u64 {
+    let mut state = seed | 1;
+    move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state
+    }
+}

@@ -31,6 +31,9 @@ pub use crons::{CronChange, ReadCrons};
 pub use eddyline_engine::StorageError as Error;
 pub(crate) use lineage::Lineages;
 pub use memory::MemoryStorage;
+#[cfg(feature = "fuzz")]
+#[doc(hidden)]
+pub use sqlite::fuzz;
 #[cfg(feature = "sqlite")]
 pub use sqlite::{BackupError, OpenError, SqliteStorage, backup};
 pub use webhooks::{ReadWebhooks, WebhookChange};

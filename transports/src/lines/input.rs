@@ -83,6 +83,18 @@ fn next(input: &mut impl BufRead, limit: usize) -> std::io::Result<Option<Line>>
     }
 }
 
+/// The lines of a text that are not too long.
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) fn cut(mut text: &[u8], limit: usize) -> Vec<Vec<u8>> {
+    let (mut lines, mut is_first) = (Vec::new(), true);
+    while let Ok(Some(line)) = next(&mut text, limit) {
+        if let Line::Text(text) = line {
+            lines.push(trimmed(text, std::mem::take(&mut is_first)));
+        }
+    }
+    lines
+}
+
 /// A line, whose carriage return does not count.
 fn whole(line: Vec<u8>, is_too_long: bool, limit: usize) -> Line {
     let is_over = is_too_long || line.len() > limit && line.last() != Some(&b'\r');

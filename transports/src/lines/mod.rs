@@ -13,6 +13,8 @@ use std::time::Duration;
 
 use eddyline_runtime::Handle;
 
+#[cfg(any(test, feature = "fuzz"))]
+pub(crate) use self::input::cut;
 use self::router::Router;
 use crate::Shutdown;
 

@@ -18,6 +18,8 @@ mod events;
 mod extract;
 mod failed_delivery;
 mod frame;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod json;
 pub(crate) mod mcp;
 mod meta;

@@ -16,6 +16,8 @@ mod crons;
 mod error;
 mod facts;
 mod filter;
+#[cfg(any(test, feature = "fuzz"))]
+pub mod fuzz;
 mod heads;
 mod items;
 mod json;

@@ -1,0 +1,3 @@
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| eddyline_runtime::storage::fuzz::checkpoints(data));
