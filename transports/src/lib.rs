@@ -40,7 +40,7 @@ pub use webhooks::{WebhookOptions, WebhookSender};
 #[doc(hidden)]
 pub use wire::{ThreadStateJson, UpdatedStateJson};
 
-#[cfg(feature = "fuzz")]
+#[cfg(any(test, feature = "fuzz"))]
 #[doc(hidden)]
 pub use wire::fuzz;
 

@@ -31,7 +31,7 @@ pub use crons::{CronChange, ReadCrons};
 pub use eddyline_engine::StorageError as Error;
 pub(crate) use lineage::Lineages;
 pub use memory::MemoryStorage;
-#[cfg(feature = "fuzz")]
+#[cfg(all(feature = "sqlite", any(test, feature = "fuzz")))]
 #[doc(hidden)]
 pub use sqlite::fuzz;
 #[cfg(feature = "sqlite")]

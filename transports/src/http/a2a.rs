@@ -13,10 +13,9 @@ use super::operation::{self, Path};
 use super::request::{Served, query};
 use super::told;
 use super::waiting::BrokenOff;
-use crate::wire::a2a::{
-    Call, Dialect, Json, Progress, Request, RpcError, Sent, TaskId, Told, answer, card, read, refusal, tasks,
-};
+use crate::wire::a2a::{Call, Dialect, Progress, Request, Sent, TaskId, Told, card, read, tasks};
 use crate::wire::openapi::{Content, Parameter};
+use crate::wire::rpc::{Json, RpcError, accepts, answer};
 use crate::wire::{Frame, Reason, Refusal};
 
 /// What is served here.
@@ -53,13 +52,9 @@ fn card_of(runtime: &Handle, name: &str, asked: &HttpRequest) -> Result<Json, Re
 }
 
 async fn post(served: Data<Served>, path: InPath<String>, asked: HttpRequest, payload: Payload) -> Answer {
-    let accepts = |value: &str| {
-        ["application/json", "text/event-stream", "*/*"].iter().any(|kind| value.contains(kind))
-    };
     let accept = asked.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    if !accept.is_some_and(accepts) {
-        let words = "Accept header must include application/json or text/event-stream";
-        return Ok(HttpResponse::BadRequest().json(refusal(words)));
+    if let Err(refusal) = accepts(accept) {
+        return Ok(HttpResponse::BadRequest().json(refusal));
     }
     let Request { id, dialect, call } = match read(&served.bytes(payload).await?) {
         Ok(request) => request,

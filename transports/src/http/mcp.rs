@@ -12,8 +12,9 @@ use super::answer::{self, Answer};
 use super::operation::{self, Path};
 use super::request::Served;
 use crate::wire::RunResult;
-use crate::wire::mcp::{Call, Json, Request, RpcError, ToolCall, answer, named, read, refusal, said, tools};
+use crate::wire::mcp::{Call, Request, ToolCall, named, read, said, tools};
 use crate::wire::openapi::Content;
+use crate::wire::rpc::{Json, RpcError, accepts, answer, refusal};
 
 /// What is served here.
 pub(super) fn routes() -> Vec<Path> {
@@ -37,13 +38,9 @@ pub(super) async fn moved() -> HttpResponse {
 
 /// `POST /mcp`: a message, and its answer if it wants one.
 async fn post(served: Data<Served>, asked: HttpRequest, payload: Payload) -> Answer {
-    let accepts = |value: &str| {
-        ["application/json", "text/event-stream", "*/*"].iter().any(|kind| value.contains(kind))
-    };
     let accept = asked.headers().get(header::ACCEPT).and_then(|value| value.to_str().ok());
-    if !accept.is_some_and(accepts) {
-        let words = "Accept header must include application/json or text/event-stream";
-        return Ok(HttpResponse::BadRequest().json(refusal(words)));
+    if let Err(refusal) = accepts(accept) {
+        return Ok(HttpResponse::BadRequest().json(refusal));
     }
     let (id, call) = match read(&served.bytes(payload).await?) {
         Ok(Some(Request { id, call })) => (id, call),

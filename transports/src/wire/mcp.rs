@@ -8,19 +8,14 @@ use eddyline_runtime::{Assistant, StartRun, StreamMode};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::rpc::RpcError;
+
 /// Versions of the protocol that are spoken, the newest last.
 const VERSIONS: [&str; 4] = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25"];
 /// How many tools stand on a page.
 const PAGE: usize = 100;
 /// How long the name of a tool may be.
 const NAME: usize = 128;
-
-const METHOD_NOT_FOUND: i64 = -32601;
-const INVALID_PARAMS: i64 = -32602;
-const INTERNAL: i64 = -32603;
-
-/// A document of the protocol.
-pub(crate) type Json = Value;
 
 /// Something that wants an answer.
 pub(crate) struct Request {
@@ -46,24 +41,6 @@ pub(crate) struct ToolCall {
     arguments: Option<Map<String, Value>>,
     #[serde(default)]
     context: Option<Map<String, Value>>,
-}
-
-/// An error of JSON-RPC.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RpcError {
-    code: i64,
-    message: String,
-}
-
-impl RpcError {
-    fn params(message: impl Into<String>) -> Self {
-        Self { code: INVALID_PARAMS, message: message.into() }
-    }
-
-    /// Something of the server was refused.
-    pub(crate) fn refused(message: impl Into<String>) -> Self {
-        Self { code: INTERNAL, message: message.into() }
-    }
 }
 
 /// Reads a body, which may want no answer; else what is wrong with it.
@@ -94,10 +71,7 @@ impl Call {
                 Ok(call) => Self::Tool(call),
                 Err(error) => Self::Known(Err(RpcError::params(format!("Invalid params: {error}")))),
             },
-            _ => Self::Known(Err(RpcError {
-                code: METHOD_NOT_FOUND,
-                message: format!("Method not found: {method}"),
-            })),
+            _ => Self::Known(Err(RpcError::no_method(method))),
         }
     }
 }
@@ -119,21 +93,6 @@ fn cursor(params: &Value) -> Result<usize, RpcError> {
         Value::String(place) => place.parse().map_err(|_| RpcError::params("Invalid cursor")),
         _ => Err(RpcError::params("Invalid cursor")),
     }
-}
-
-/// An answer to the request of this id.
-pub(crate) fn answer(id: &Value, result: Result<Value, RpcError>) -> Value {
-    match result {
-        Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
-        Err(RpcError { code, message }) => {
-            json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
-        }
-    }
-}
-
-/// What is said of a message that is none.
-pub(crate) fn refusal(words: &str) -> Value {
-    json!({ "error": words })
 }
 
 /// The name under which an assistant is a tool.

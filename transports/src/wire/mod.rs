@@ -29,6 +29,7 @@ pub(crate) mod protocol;
 mod query;
 mod refusal;
 mod result;
+pub(crate) mod rpc;
 mod run;
 mod run_fields;
 mod run_json;

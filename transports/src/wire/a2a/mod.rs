@@ -12,11 +12,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
+use super::rpc::RpcError;
+
 pub(crate) use card::card;
 pub(crate) use task::{Progress, Told, tasks};
-
-/// A document of the protocol.
-pub(crate) type Json = Value;
 
 /// In whose words an answer is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,27 +26,7 @@ pub(crate) enum Dialect {
     V03,
 }
 
-/// An error of JSON-RPC or of A2A.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct RpcError {
-    code: i64,
-    message: String,
-}
-
 impl RpcError {
-    fn new(code: i64, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
-    }
-
-    pub(crate) fn params(message: impl Into<String>) -> Self {
-        Self::new(-32602, message)
-    }
-
-    /// Something of the server was refused.
-    pub(crate) fn refused(message: impl Into<String>) -> Self {
-        Self::new(-32603, message)
-    }
-
     pub(crate) fn no_task() -> Self {
         Self::new(-32001, "Task not found")
     }
@@ -173,7 +152,7 @@ impl Call {
             "SubscribeToTask" | "tasks/resubscribe" => {
                 Err(RpcError::new(-32004, "This operation is not supported"))
             }
-            _ => Err(RpcError::new(-32601, format!("Method not found: {method}"))),
+            _ => Err(RpcError::no_method(method)),
         };
         (dialect, call)
     }
@@ -294,21 +273,6 @@ fn whole(value: Value) -> Value {
         Value::Object(map) => map.into_iter().map(|(name, value)| (name, whole(value))).collect(),
         other => other,
     }
-}
-
-/// An answer to the request of this id.
-pub(crate) fn answer(id: &Value, result: Result<Value, RpcError>) -> Value {
-    match result {
-        Ok(result) => json!({"jsonrpc": "2.0", "id": id, "result": result}),
-        Err(RpcError { code, message }) => {
-            json!({"jsonrpc": "2.0", "id": id, "error": {"code": code, "message": message}})
-        }
-    }
-}
-
-/// What is said of a request that is not one of this protocol at all.
-pub(crate) fn refusal(words: &str) -> Value {
-    json!({ "error": words })
 }
 
 #[cfg(test)]

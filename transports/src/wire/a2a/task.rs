@@ -7,7 +7,8 @@ use eddyline_engine::project::{Classic, Data, Mode};
 use eddyline_runtime::{Run, RunStatus, Thread, ThreadStatus};
 use serde_json::{Value, json};
 
-use super::{Dialect, TaskId, answer};
+use super::{Dialect, TaskId};
+use crate::wire::rpc::answer;
 use crate::wire::{Frame, encode};
 
 /// How a task stands.
