@@ -85,7 +85,10 @@ test("what a chat in a page holds", async () => {
 
 test("a run that is stopped", async () => {
   for (const transport of TRANSPORTS) {
-    const controller = new StreamController({ client, assistantId: "slow", transport });
+    // Before the client knows its run it has nothing to stop.
+    let created;
+    const known = new Promise((resolve) => (created = resolve));
+    const controller = new StreamController({ client, assistantId: "slow", transport, onCreated: created });
     const release = controller.activate();
     const submitted = controller.submit({ seconds: 0.1, steps: 600 });
     await snapshot(controller, (now) => now.isLoading);
@@ -95,6 +98,7 @@ test("a run that is stopped", async () => {
       runs = thread ? await client.runs.list(thread.threadId).catch(() => []) : [];
       await new Promise(setImmediate);
     }
+    await known;
     await controller.stop();
     await submitted;
     await snapshot(controller, (now) => !now.isLoading);
