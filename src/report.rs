@@ -31,7 +31,8 @@ fn code(error: &anyhow::Error) -> Option<&'static str> {
         let settings = || error.downcast_ref().map(eddyline::settings::Error::code);
         let backup = || error.downcast_ref().map(BackupError::code);
         let run = || error.downcast_ref().map(eddyline::RunError::code);
-        server.or_else(settings).or_else(backup).or_else(run)
+        let runtime = || error.downcast_ref().map(eddyline::runtime::Error::code);
+        server.or_else(settings).or_else(backup).or_else(run).or_else(runtime)
     })
 }
 

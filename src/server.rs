@@ -154,6 +154,20 @@ impl Server {
         System::new().block_on(serve(runtime, files, transports, (stop.clone(), stop)))
     }
 
+    /// Starts the runtime that it would serve, for a program that asks it itself: no transport, no signals, and graph
+    /// files as they are now.
+    ///
+    /// Logs go to stderr as the settings say, unless the program has set up a log of its own.
+    pub fn start(self) -> Result<Runtime, Error> {
+        logging::start(&self.settings.log, Sink::Waits)?;
+        for notice in &self.notices {
+            tracing::warn!("{notice}");
+        }
+        let served = Served { builder: self.runtime, graphs: self.graphs, files: self.graph_files };
+        let (runtime, _) = served.start(&self.models, &self.settings, self.settings.runs.shutdown_grace)?;
+        Ok(runtime)
+    }
+
     /// Serves on standard input and output alone, until their conversation is over; the first signal gives `quit`, a
     /// second ends it at once. What does not come to its end by then has `grace` for it.
     ///

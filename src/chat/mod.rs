@@ -1,22 +1,25 @@
 //! `eddyline chat`: a conversation with a graph in the terminal, on a thread that can be taken up again.
 
+mod answer;
+mod input;
 mod screen;
 
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::IsTerminal as _;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Args;
+use eddyline::graphs::models::Providers;
 use eddyline::project::{Classic, Data, Mode, Modes};
+use eddyline::runtime::storage::OpenError;
 use eddyline::runtime::{
-    CancelAction, CancelRun, CreateThread, Delivery, IfNotExists, ReadState, Run, StartRun, StreamMode,
-    Subscription,
+    CancelAction, CancelRun, Delivery, OnCompletion, ReadState, Run, StartError, StartRun, StreamMode,
 };
-use eddyline::{Graph, Handle, Interrupt, Runtime, Shared};
+use eddyline::{Error, Graph, Handle, Interrupt, Settings, Shared};
 use serde_json::{Map, Value, json};
-use tokio::sync::mpsc;
 use uuid::Uuid;
 
+use self::input::{Lines, Stops};
 use self::screen::Screen;
 use super::Common;
 
@@ -38,9 +41,20 @@ struct Talk {
     /// The id under which the graph is served here.
     graph_id: String,
     takes: Takes,
-    thread_id: Uuid,
+    /// `None` until something has run.
+    thread_id: Option<Uuid>,
     screen: Screen,
     lines: Lines,
+    stops: Stops,
+}
+
+/// How a conversation went.
+#[derive(Clone, Copy)]
+struct Talked {
+    /// A run failed.
+    failed: bool,
+    /// The person went away from a run under way.
+    left: bool,
 }
 
 /// What a line of a person means to a graph.
@@ -56,6 +70,8 @@ enum Ended {
     Done,
     Asked(Vec<Interrupt>),
     Failed,
+    /// The person did not wait for it.
+    Left,
 }
 
 impl Chat {
@@ -63,66 +79,79 @@ impl Chat {
         let graph = super::graph(&self.graph)?;
         let graph_id = graph_id(&self.graph);
         let takes = Takes::of(&graph);
-        let settings = self.common.loader().load()?;
-        let models = eddyline::graphs::models::Providers::from_environment();
-        let missing = models.missing_keys().join(", ");
-        let models = models.stand_in();
-        let runtime = Runtime::builder().graph(&*graph_id, graph).models(models);
-        let runtime = match &settings.data_dir {
-            Some(folder) => runtime.data_dir(folder),
-            None => runtime,
-        };
-        let runtime = runtime.start().context(
-            "the data folder cannot be used; while a server uses it, chat with `--memory` or another `--data-dir`",
-        )?;
+        let go_on = self.go_on();
+        let settings = settings(self.common)?;
+        let kept = settings.data_dir.is_some();
+        // With every graph of the server: what others left under way in the folder goes on meanwhile.
+        let runtime = super::server(settings)?.start().map_err(propose)?;
+        let missing = Providers::from_environment().missing_keys().join(", ");
+        if !missing.is_empty() {
+            eprintln!("a scripted model answers for providers whose keys are not set: {missing}");
+        }
         let executor = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let mut screen = Screen::new();
-        screen.hint(&format!("a scripted model answers for providers whose keys are not set: {missing}"))?;
-        executor.block_on(async {
-            let talked = talk(&runtime.handle(), graph_id, takes, self.thread, screen).await;
-            runtime.shutdown().await;
-            if let (Some(thread_id), Some(_)) = (talked?, settings.data_dir) {
-                let words = format!("go on with: eddyline chat {} --thread {thread_id}", self.graph);
-                Screen::new().aside(&words)?;
+        let failed = executor.block_on(async {
+            let handle = runtime.handle();
+            // The file that was named, and not one of the folder by the same name.
+            handle.set_graph(graph_id.clone(), graph).await?;
+            let mut talk = Talk::new(handle, graph_id, takes, self.thread)?;
+            let talked = talk.talk().await;
+            match talked {
+                // A run may take its time to let go of what it does.
+                Ok(Talked { left: true, .. }) => drop(runtime),
+                _ => {
+                    tokio::select! {
+                        () = runtime.shutdown() => {}
+                        () = talk.stops.next() => {}
+                    }
+                }
             }
-            Ok(())
-        })
+            let Talked { failed, .. } = talked?;
+            if let (Some(thread_id), true) = (talk.thread_id, kept) {
+                talk.screen.aside(&format!("go on with: {go_on} --thread {thread_id}"))?;
+            }
+            anyhow::Ok(failed)
+        })?;
+        if failed && !std::io::stdin().is_terminal() {
+            bail!("a run failed");
+        }
+        Ok(())
     }
+
+    /// The command that finds what this one keeps.
+    fn go_on(&self) -> String {
+        let mut words = format!("eddyline chat {}", self.graph);
+        if let Some(file) = &self.common.config {
+            words = format!("{words} --config {}", file.display());
+        }
+        if let Some(folder) = &self.common.data_dir {
+            words = format!("{words} --data-dir {folder}");
+        }
+        words
+    }
+}
+
+/// The settings of a server. The log would stand between the words: unless somebody asked for more, it has errors.
+fn settings(common: Common) -> anyhow::Result<Settings> {
+    let mut settings = common.loader().load()?;
+    if settings.log.level == Settings::loader().load()?.log.level {
+        "error".clone_into(&mut settings.log.level);
+    }
+    Ok(settings)
+}
+
+/// Says what can be done where a server has the folder.
+fn propose(error: Error) -> anyhow::Error {
+    let locked = matches!(&error, Error::Runtime(StartError::DataFolder(OpenError::Locked { .. })));
+    let error = anyhow::Error::from(error);
+    if !locked {
+        return error;
+    }
+    error.context("while another process uses the data folder, chat with `--memory` or another `--data-dir`")
 }
 
 /// The name of a file without its end, or the name that it is.
 fn graph_id(name: &str) -> String {
     Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
-}
-
-/// Talks until the person has gone; gives back the thread, if anything happened on it.
-async fn talk(
-    handle: &Handle,
-    graph_id: String,
-    takes: Takes,
-    thread: Option<Uuid>,
-    screen: Screen,
-) -> anyhow::Result<Option<Uuid>> {
-    let thread_id = match thread {
-        Some(thread_id) => thread_id,
-        None => handle.create_thread(CreateThread::default()).await?.thread_id,
-    };
-    let mut talk = Talk { handle: handle.clone(), graph_id, takes, thread_id, screen, lines: Lines::read() };
-    let mut ended = match thread {
-        Some(_) => talk.take_up().await?,
-        None => Ended::Done,
-    };
-    let (mut ran, mut failed) = (thread.is_some(), false);
-    while let Some(run) = talk.next(&ended).await? {
-        ended = talk.run(run).await?;
-        ran = true;
-        failed |= matches!(ended, Ended::Failed);
-    }
-    talk.screen.end_of_line()?;
-    if failed && !std::io::stdin().is_terminal() {
-        bail!("a run failed");
-    }
-    Ok(ran.then_some(thread_id))
 }
 
 impl Takes {
@@ -133,10 +162,8 @@ impl Takes {
         if properties.contains_key("messages") {
             return Self::Messages;
         }
-        let is_text = |schema: &Value| match &schema["type"] {
-            Value::String(kind) => kind == "string",
-            _ => false,
-        };
+        // A text that may be null is rather what the graph makes.
+        let is_text = |schema: &Value| schema["type"] == "string";
         let mut texts = properties.iter().filter(|(_, schema)| is_text(schema)).map(|(key, _)| key.clone());
         let text = texts.next().filter(|_| texts.next().is_none());
         Self::Keys { keys: properties.keys().cloned().collect(), text }
@@ -156,9 +183,39 @@ impl Takes {
 }
 
 impl Talk {
+    fn new(handle: Handle, graph_id: String, takes: Takes, thread_id: Option<Uuid>) -> std::io::Result<Self> {
+        Ok(Self {
+            handle,
+            graph_id,
+            takes,
+            thread_id,
+            screen: Screen::new(),
+            lines: Lines::read(),
+            stops: Stops::listen()?,
+        })
+    }
+
+    /// Talks until the person has gone.
+    async fn talk(&mut self) -> anyhow::Result<Talked> {
+        let mut talked = Talked { failed: false, left: false };
+        let mut ended = match self.thread_id {
+            Some(thread_id) => self.take_up(thread_id).await?,
+            None => Ended::Done,
+        };
+        while !talked.left
+            && let Some(run) = self.next(&ended).await?
+        {
+            ended = self.run(run).await?;
+            talked.failed |= matches!(ended, Ended::Failed);
+            talked.left = matches!(ended, Ended::Left);
+        }
+        self.screen.end_of_line()?;
+        Ok(talked)
+    }
+
     /// Shows where a thread stands.
-    async fn take_up(&mut self) -> anyhow::Result<Ended> {
-        let state = self.handle.state(ReadState::new(self.thread_id)).await?;
+    async fn take_up(&mut self, thread_id: Uuid) -> anyhow::Result<Ended> {
+        let state = self.handle.state(ReadState::new(thread_id)).await?;
         let Some(snapshot) = state.snapshot else { return Ok(Ended::Done) };
         match (&self.takes, snapshot.values.get("messages").and_then(|messages| messages.json().as_array())) {
             (Takes::Messages, Some(messages)) => {
@@ -173,8 +230,8 @@ impl Talk {
     /// What the person wants next; `None` when they have gone.
     async fn next(&mut self, ended: &Ended) -> anyhow::Result<Option<StartRun>> {
         let mut run = StartRun::new(&*self.graph_id);
-        run.thread_id = Some(self.thread_id);
-        run.if_not_exists = IfNotExists::Create;
+        run.thread_id = self.thread_id;
+        run.on_completion = OnCompletion::Keep;
         run.stream_modes = vec![
             StreamMode::Updates,
             if matches!(self.takes, Takes::Messages) {
@@ -187,9 +244,7 @@ impl Talk {
         if let Ended::Asked(questions) = ended {
             let mut answers = Map::new();
             for question in questions {
-                self.screen.asks(question.value.json())?;
-                let Some(line) = self.line("? ").await? else { return Ok(None) };
-                let answer = serde_json::from_str(&line).unwrap_or(Value::String(line));
+                let Some(answer) = self.answer(question.value.json()).await? else { return Ok(None) };
                 answers.insert(question.id.clone(), answer);
             }
             run.command = Some(json!({ "resume": answers }));
@@ -210,12 +265,23 @@ impl Talk {
         }
     }
 
+    /// What the person answers; `None` when they have gone.
+    async fn answer(&mut self, question: &Value) -> anyhow::Result<Option<Value>> {
+        loop {
+            self.screen.asks(question)?;
+            let Some(line) = self.line("? ").await? else { return Ok(None) };
+            if let Some(answer) = answer::answer(question, line) {
+                return Ok(Some(answer));
+            }
+        }
+    }
+
     /// A line of the person; `None` at the end of the input, and at Ctrl-C.
     async fn line(&mut self, prompt: &str) -> anyhow::Result<Option<String>> {
         self.screen.prompt(prompt)?;
         tokio::select! {
             line = self.lines.next() => Ok(line?),
-            _ = tokio::signal::ctrl_c() => Ok(None),
+            () = self.stops.next() => Ok(None),
         }
     }
 
@@ -228,18 +294,41 @@ impl Talk {
                 return Ok(Ended::Failed);
             }
         };
+        self.thread_id = Some(run.thread_id);
         let modes: Modes = match self.takes {
             Takes::Messages => [Mode::Updates, Mode::MessagesTuple].into_iter().collect(),
             Takes::Keys { .. } => [Mode::Updates, Mode::Custom].into_iter().collect(),
         };
         let mut fold = Classic::new(run.config(), modes, true);
-        let mut ended = Ended::Done;
-        while let Some(delivery) = self.delivery(&run, &mut facts).await? {
-            let Delivery::Fact(entry) = delivery else { continue };
+        let (mut ended, mut cancelled) = (Ended::Done, false);
+        loop {
+            let delivery = tokio::select! {
+                delivery = facts.next() => delivery,
+                () = self.stops.next() => {
+                    if cancelled {
+                        return Ok(Ended::Left);
+                    }
+                    cancelled = true;
+                    self.cancel(&run).await;
+                    continue;
+                }
+            };
+            let entry = match delivery {
+                Some(Delivery::Fact(entry)) => entry,
+                Some(_) => continue,
+                None => break,
+            };
             for event in fold.fold(&entry.fact) {
                 match event.data {
                     Data::Interrupted(asked) if event.ns.is_empty() && !asked.is_empty() => {
-                        ended = Ended::Asked(asked);
+                        // Tasks of one superstep ask each for itself.
+                        ended = match ended {
+                            Ended::Asked(mut before) => {
+                                before.extend(asked);
+                                Ended::Asked(before)
+                            }
+                            _ => Ended::Asked(asked),
+                        };
                     }
                     Data::Error(error) => {
                         let word = |key: &str| error[key].as_str().unwrap_or_default().to_owned();
@@ -258,47 +347,22 @@ impl Talk {
             }
         }
         self.screen.end_of_line()?;
+        if cancelled {
+            self.screen.aside("cancelled")?;
+        }
         Ok(ended)
     }
 
-    /// The next delivery; Ctrl-C cancels the run, whose end is told then.
-    async fn delivery(&mut self, run: &Run, facts: &mut Subscription) -> anyhow::Result<Option<Delivery>> {
-        loop {
-            tokio::select! {
-                delivery = facts.next() => return Ok(delivery),
-                _ = tokio::signal::ctrl_c() => {
-                    let cancel = CancelRun {
-                        thread_id: run.thread_id,
-                        run_id: run.run_id,
-                        action: CancelAction::Interrupt,
-                        reason: "cancelled in the terminal".to_owned(),
-                        wait: false,
-                    };
-                    // It may have ended by itself.
-                    let _ = self.handle.cancel(cancel).await;
-                }
-            }
-        }
-    }
-}
-
-/// What is typed, read on a thread of its own: it cannot be told to stop.
-struct Lines(mpsc::Receiver<std::io::Result<String>>);
-
-impl Lines {
-    fn read() -> Self {
-        let (typed, lines) = mpsc::channel(1);
-        std::thread::spawn(move || {
-            for line in std::io::stdin().lock().lines() {
-                if typed.blocking_send(line).is_err() {
-                    return;
-                }
-            }
-        });
-        Self(lines)
-    }
-
-    async fn next(&mut self) -> std::io::Result<Option<String>> {
-        self.0.recv().await.transpose()
+    /// Has a run stopped; its stream ends then.
+    async fn cancel(&self, run: &Run) {
+        let cancel = CancelRun {
+            thread_id: run.thread_id,
+            run_id: run.run_id,
+            action: CancelAction::Interrupt,
+            reason: "cancelled in the terminal".to_owned(),
+            wait: false,
+        };
+        // It may have ended by itself.
+        let _ = self.handle.cancel(cancel).await;
     }
 }

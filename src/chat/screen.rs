@@ -15,6 +15,8 @@ pub(super) struct Screen {
     person: bool,
     /// Something stands on the line.
     open: bool,
+    /// It is what a model thinks, and not what it says.
+    thinking: bool,
     /// The last message in pieces.
     message: Option<String>,
     /// Messages that were shown in pieces.
@@ -25,7 +27,7 @@ impl Screen {
     pub(super) fn new() -> Self {
         let out = io::stdout();
         let person = out.is_terminal() && io::stdin().is_terminal();
-        Self { out, person, open: false, message: None, shown: HashSet::new() }
+        Self { out, person, open: false, thinking: false, message: None, shown: HashSet::new() }
     }
 
     /// Asks for a line.
@@ -41,11 +43,6 @@ impl Screen {
     pub(super) fn aside(&mut self, words: &str) -> io::Result<()> {
         self.end_of_line()?;
         if self.person { writeln!(self.out, "\x1b[2m{words}\x1b[0m") } else { writeln!(self.out, "{words}") }
-    }
-
-    /// Says something that only people want to know.
-    pub(super) fn hint(&mut self, words: &str) -> io::Result<()> {
-        if self.person { self.aside(words) } else { Ok(()) }
     }
 
     pub(super) fn failed(&mut self, class: &str, words: &str) -> io::Result<()> {
@@ -68,10 +65,9 @@ impl Screen {
                 let name = action["name"].as_str().unwrap_or("an action");
                 writeln!(self.out, "May {name} be called with {}?", action["args"])?;
             }
-            return writeln!(
-                self.out,
-                "Answer {{\"decisions\": [{{\"type\": \"approve\"}}]}}, or \"reject\" with a \"message\", for each."
-            );
+            let one = actions.len() == 1;
+            let edit = if one { ", or `edit` and the arguments as JSON" } else { "" };
+            return writeln!(self.out, "Answer `approve`, or `reject` and why{edit}.");
         }
         match question {
             Value::String(words) => writeln!(self.out, "{words}"),
@@ -115,12 +111,9 @@ impl Screen {
             self.message = Some(id.to_owned());
             self.shown.insert(id.to_owned());
         }
-        let words = text(piece);
-        if !words.is_empty() {
-            write!(self.out, "{words}")?;
-            self.out.flush()?;
-            self.open = true;
-        }
+        let thoughts: String = parts(piece, "reasoning").collect();
+        self.words(&thoughts, true)?;
+        self.words(&text(piece), false)?;
         for call in piece["tool_call_chunks"].as_array().into_iter().flatten() {
             if let Some(name) = call["name"].as_str() {
                 self.end_of_line()?;
@@ -136,6 +129,19 @@ impl Screen {
         Ok(())
     }
 
+    /// Words on the way to the end of their line. Programs are not told what a model thinks.
+    fn words(&mut self, words: &str, thinking: bool) -> io::Result<()> {
+        if words.is_empty() || (thinking && !self.person) {
+            return Ok(());
+        }
+        if self.thinking != thinking {
+            self.end_of_line()?;
+        }
+        if thinking { write!(self.out, "\x1b[2m{words}\x1b[0m") } else { write!(self.out, "{words}") }?;
+        (self.open, self.thinking) = (true, thinking);
+        self.out.flush()
+    }
+
     fn tool(&mut self, message: &Value) -> io::Result<()> {
         let words = text(message);
         let start: String = words.chars().take(SHOWN).collect();
@@ -145,6 +151,7 @@ impl Screen {
 
     /// Ends the line on which something stands.
     pub(super) fn end_of_line(&mut self) -> io::Result<()> {
+        self.thinking = false;
         if std::mem::take(&mut self.open) {
             writeln!(self.out)?;
         }
@@ -162,7 +169,12 @@ fn calls(calls: &Value) -> impl Iterator<Item = String> {
 fn text(message: &Value) -> String {
     match &message["content"] {
         Value::String(words) => words.clone(),
-        Value::Array(blocks) => blocks.iter().filter_map(|block| block["text"].as_str()).collect(),
-        _ => String::new(),
+        _ => parts(message, "text").collect(),
     }
+}
+
+/// What the blocks of a message have of a kind.
+fn parts<'a>(message: &'a Value, kind: &'a str) -> impl Iterator<Item = &'a str> {
+    let blocks = message["content"].as_array().into_iter().flatten();
+    blocks.filter_map(move |block| block[kind].as_str())
 }
