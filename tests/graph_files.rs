@@ -259,6 +259,66 @@ edges: [START -> greet]
 }
 
 #[test]
+fn a_request_has_query_headers_and_body_and_its_answer_is_the_result() {
+    let folder = folder();
+    let asked = serve(&folder);
+    let file = |node: &str| {
+        format!(
+            "state: {{ city: string, status: integer, said: any }}\nnodes:\n  ask:\n{node}\nedges: [START -> ask]\n"
+        )
+    };
+    let url = asked.url("");
+    let run = format!(
+        "    http:\n      url: \"{url}/runs/wait\"\n      method: post\n      allow_private: [127.0.0.1]\n      headers: {{ x-request-id:          \"{{{{ env.EDDYLINE_TEST_NAME }}}}\" }}\n      query: {{ a: \"{{{{ city }}}} & more\" }}\n      json: {{ assistant_id: agent, input:          {{ topic: \"{{{{ city }}}}\" }} }}\n    set: {{ status: \"{{{{ result.status }}}}\", said: \"{{{{ [result.body.joke,          result.headers['x-request-id']] }}}}\" }}"
+    );
+    fs::write(folder.join("ask.yaml"), file(&run)).unwrap();
+    let missing =
+        format!("    http: {{ url: \"{url}/nothing\", allow_private: [127.0.0.1] }}\n    into: said");
+    fs::write(folder.join("missing.yaml"), file(&missing)).unwrap();
+    let any = missing.replace("allow_private", "any_status: true, allow_private");
+    fs::write(folder.join("any.yaml"), file(&any)).unwrap();
+    let private = missing.replace(", allow_private: [127.0.0.1]", "");
+    fs::write(folder.join("private.yaml"), file(&private)).unwrap();
+    let variables =
+        [("EDDYLINE__GRAPHS__FOLDER", folder.to_str().unwrap()), ("EDDYLINE_TEST_NAME", "heron-7")];
+    let server = Server::start_with(&variables);
+    let come_to = |graph: &str| wait(&server, "", &json!({"assistant_id": graph, "input": {"city": "Ulm"}}));
+    let told = come_to("ask");
+    assert_eq!(
+        (&told["status"], &told["said"]),
+        (&json!(200), &json!(["This is a joke about Ulm and cats", "heron-7"]))
+    );
+    let failed = |graph: &str| come_to(graph)["__error__"].to_string();
+    assert!(failed("missing").contains("the server answered 404"), "{}", failed("missing"));
+    assert_eq!(come_to("any")["said"]["status"], 404);
+    assert!(failed("private").contains("is not on the public internet"), "{}", failed("private"));
+}
+
+#[test]
+fn what_fails_is_tried_again_as_often_as_a_file_says() {
+    let folder = folder();
+    let program = r#"
+import json, os, sys
+
+for line in sys.stdin:
+    tries = len(os.listdir("tries"))
+    open(f"tries/{tries}", "w").close()
+    failed = {"error": {"class": "ConnectionError", "message": "no"}}
+    print(json.dumps({"return": {"n": tries}} if tries == 2 else failed), flush=True)
+"#;
+    fs::create_dir(folder.join("tries")).unwrap();
+    fs::write(folder.join("flaky.py"), program).unwrap();
+    let file = "state: { n: integer }\nnodes:\n  flaky:\n    process: python3 flaky.py\n    retry: { attempts: ATTEMPTS,                 initial_interval: 0.01, jitter: false }\nedges: [START -> flaky]\n";
+    fs::write(folder.join("twice.yaml"), file.replace("ATTEMPTS", "2")).unwrap();
+    fs::write(folder.join("again.yaml"), file.replace("ATTEMPTS", "3")).unwrap();
+    let server = serve(&folder);
+    assert_eq!(wait(&server, "", &json!({"assistant_id": "again", "input": {}})), json!({"n": 2}));
+    let twice = wait(&server, "", &json!({"assistant_id": "twice", "input": {}}));
+    assert_eq!(twice["__error__"]["error"], "ConnectionError", "{twice}");
+    assert_eq!(folder.join("tries").read_dir().unwrap().count(), 3 + 2);
+}
+
+#[test]
 fn a_process_keeps_no_server_and_a_server_keeps_no_process() {
     let folder = folder();
     out(&eddyline(&folder, &["new", "count", "--from", "process", "--folder", "."]));

@@ -160,7 +160,7 @@ edges:
 }
 
 #[test]
-fn a_failure_that_passes_is_tried_again() {
+fn a_request_goes_to_public_addresses_alone() {
     let file = "
 state: { text: string }
 nodes:
