@@ -320,6 +320,7 @@ fn options(settings: &Settings) -> Result<Options, Error> {
         runs: settings.runs.max_running,
         open_runs: settings.runs.max_open,
         max_tasks: settings.runs.max_tasks,
+        max_state_bytes: settings.runs.max_state_bytes,
         run_timeout: settings.runs.timeout,
         shutdown_grace: settings.runs.shutdown_grace,
         tape_bytes: settings.streams.kept_bytes,

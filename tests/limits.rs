@@ -127,3 +127,35 @@ fn who_leaves_unread_what_it_is_sent_is_sent_away() {
     assert!(said.starts_with("HTTP/1.1 200") && !said.contains(r#"{"i":199999}"#), "{} bytes", said.len());
     assert_eq!(post(&server, "/threads/search", &json!({})).status(), 200);
 }
+
+#[test]
+fn a_state_has_so_many_bytes() {
+    let server = Server::start_with(&[("EDDYLINE__RUNS__MAX_STATE_BYTES", "10000")]);
+    let thread = read(post(&server, "/threads", &json!({})));
+    let thread = format!("/threads/{}", thread["thread_id"].as_str().unwrap());
+    let run = |bytes: usize| {
+        let input = json!({"assistant_id": "agent", "input": {"topic": "x".repeat(bytes)}});
+        read(post(&server, &format!("{thread}/runs/wait"), &input))
+    };
+    assert_eq!(run(1000)["topic"].as_str().map(str::len), Some(1009));
+    let before = read(get(&server, &format!("{thread}/state")));
+    // The input fits, and what a node makes of it does not.
+    for bytes in [20_000, 4980] {
+        let refused = &run(bytes)["__error__"];
+        assert_eq!(refused["error"], "StateTooLarge", "{refused}");
+        assert!(refused["message"].as_str().unwrap().ends_with("and it may have 10000"), "{refused}");
+    }
+    let state = |bytes: usize| {
+        let update = json!({"values": {"topic": "x".repeat(bytes)}, "as_node": "generate_joke"});
+        post(&server, &format!("{thread}/state"), &update)
+    };
+    let told = detail(state(20_000), 413);
+    assert!(told.starts_with("STATE_TOO_LARGE: the state would have 21"), "{told}");
+    assert_eq!(state(2000).status(), 200);
+    assert_eq!(run(1000)["topic"].as_str().map(str::len), Some(1009), "the thread goes on");
+    let history = read(post(&server, &format!("{thread}/history"), &json!({"limit": 100})));
+    let ids: Vec<_> = history.as_array().unwrap().iter().map(|state| &state["checkpoint_id"]).collect();
+    assert!(ids.contains(&&before["checkpoint_id"]), "what was there is there");
+    let kept = history.as_array().unwrap().iter().map(|state| state["values"].to_string().len());
+    assert!(kept.max() <= Some(10_000));
+}

@@ -48,6 +48,8 @@ pub struct Runs {
     pub max_open: usize,
     /// Tasks that nodes may send for one superstep.
     pub max_tasks: usize,
+    /// Bytes that a state may have, as JSON.
+    pub max_state_bytes: usize,
     /// How long one attempt at a run may take.
     pub timeout: Duration,
     /// How long the end of the server waits for runs to reach a commit.
@@ -245,6 +247,7 @@ impl TryFrom<typed::Runs> for Runs {
             max_running: number("runs.max_running", typed.max_running, 1, 1 << 20)?,
             max_open: number("runs.max_open", typed.max_open, 1, 1 << 30)?,
             max_tasks: number("runs.max_tasks", typed.max_tasks, 1, 1 << 30)?,
+            max_state_bytes: number("runs.max_state_bytes", typed.max_state_bytes, 1024, 1 << 30)?,
             timeout: seconds("runs.timeout_seconds", typed.timeout_seconds, 1)?,
             shutdown_grace: seconds("runs.shutdown_grace_seconds", typed.shutdown_grace_seconds, 0)?,
         })

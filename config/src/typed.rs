@@ -69,6 +69,7 @@ pub(crate) struct Runs {
     pub(crate) max_running: Option<i64>,
     pub(crate) max_open: Option<i64>,
     pub(crate) max_tasks: Option<i64>,
+    pub(crate) max_state_bytes: Option<i64>,
     pub(crate) timeout_seconds: Option<i64>,
     pub(crate) shutdown_grace_seconds: Option<i64>,
 }

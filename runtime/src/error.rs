@@ -88,6 +88,14 @@ pub enum Error {
         /// What is wrong with it.
         message: String,
     },
+    /// A change by hand would make the state longer than it may be.
+    #[error("the state would have {bytes} bytes, and it may have {limit}")]
+    StateTooLarge {
+        /// How many it would have, as JSON.
+        bytes: usize,
+        /// How many it may ([`Options::max_state_bytes`](crate::Options::max_state_bytes)).
+        limit: usize,
+    },
     /// A run is under way or waits, and what was asked does not go together with that.
     #[error("thread {thread_id} already has a run under way")]
     ThreadBusy {
@@ -171,6 +179,7 @@ impl Error {
             Self::GraphNotFound { .. } => "GRAPH_NOT_FOUND",
             Self::NoGraph { .. } => "NO_GRAPH",
             Self::InvalidUpdate { .. } => "INVALID_UPDATE",
+            Self::StateTooLarge { .. } => "STATE_TOO_LARGE",
             Self::ThreadBusy { .. } => "THREAD_BUSY",
             Self::NotAsked { .. } => "NOT_ASKED",
             Self::QueueFull { .. } => "QUEUE_FULL",

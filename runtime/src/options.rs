@@ -3,7 +3,7 @@
 use std::thread::available_parallelism;
 use std::time::Duration;
 
-use eddyline_engine::config::DEFAULT_MAX_TASKS;
+use eddyline_engine::config::{DEFAULT_MAX_STATE_BYTES, DEFAULT_MAX_TASKS};
 
 use crate::feedback::FeedbackUrl;
 use crate::threads::Ttl;
@@ -45,6 +45,9 @@ pub struct Options {
     pub runs: usize,
     /// Tasks that the nodes of a graph may send for one superstep; with more the run fails. Default: 65,536.
     pub max_tasks: usize,
+    /// Bytes that the state of a thread may have as JSON, and that of each nested graph; what would pass it fails, and
+    /// the checkpoint before it stays. Default: 64 MiB.
+    pub max_state_bytes: usize,
     /// How long one attempt at a run may take; then it ends as timed out. Default: a day.
     pub run_timeout: Duration,
     /// Where feedback on runs goes; `None` refuses runs with `feedback_keys`. Default: `None`.
@@ -90,6 +93,7 @@ impl Default for Options {
             open_runs: 100_000,
             runs: 1024,
             max_tasks: DEFAULT_MAX_TASKS,
+            max_state_bytes: DEFAULT_MAX_STATE_BYTES,
             run_timeout: Duration::from_hours(24),
             feedback_url: None,
             requests: 4096,

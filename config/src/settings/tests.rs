@@ -18,6 +18,7 @@ fn the_defaults_are_settings() {
         max_running: 1024,
         max_open: 100_000,
         max_tasks: 65_536,
+        max_state_bytes: 64 << 20,
         timeout: Duration::from_hours(24),
         shutdown_grace: Duration::from_secs(30),
     };

@@ -15,6 +15,9 @@ pub const DEFAULT_RECURSION_LIMIT: u64 = 10_007;
 /// How many tasks a superstep may have when nobody says.
 pub const DEFAULT_MAX_TASKS: usize = 65_536;
 
+/// How many bytes of JSON the values of a graph level may have when nobody says.
+pub const DEFAULT_MAX_STATE_BYTES: usize = 64 << 20;
+
 /// When a run's progress is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]

@@ -185,6 +185,14 @@ pub enum RunError {
         /// The limit that was in force.
         limit: usize,
     },
+    /// The values would be longer than a state may be.
+    #[error("the state would have {bytes} bytes, and it may have {limit}")]
+    StateTooLarge {
+        /// How many it would have, as JSON.
+        bytes: usize,
+        /// The limit that was in force.
+        limit: usize,
+    },
     /// Writes that a channel does not take: two for a key that holds one, a value of the wrong shape, ….
     #[error("{message}")]
     InvalidUpdate {
@@ -303,6 +311,7 @@ impl RunError {
         match self {
             Self::Recursion { .. } => "GRAPH_RECURSION_LIMIT",
             Self::TooManyTasks { .. } => "TOO_MANY_TASKS",
+            Self::StateTooLarge { .. } => "STATE_TOO_LARGE",
             Self::InvalidUpdate { .. } => "INVALID_CONCURRENT_GRAPH_UPDATE",
             Self::Reducer { .. } => "INVALID_REDUCER_INPUT",
             Self::EmptyInput { .. } => "EMPTY_INPUT",
@@ -324,6 +333,7 @@ impl RunError {
         match self {
             Self::Recursion { .. } => "GraphRecursionError",
             Self::TooManyTasks { .. } => "TooManyTasks",
+            Self::StateTooLarge { .. } => "StateTooLarge",
             Self::InvalidUpdate { .. } | Self::NoParent => "InvalidUpdateError",
             Self::EmptyInput { .. } => "EmptyInputError",
             Self::UnknownInterrupt { .. } => "UnknownInterruptError",

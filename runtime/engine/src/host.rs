@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use crate::checkpoint::{Commit, Saved};
-use crate::config::DEFAULT_MAX_TASKS;
+use crate::config::{DEFAULT_MAX_STATE_BYTES, DEFAULT_MAX_TASKS};
 use crate::fact::{Fact, Interest};
 use crate::ids::Timestamp;
 use crate::model::ChatModel;
@@ -78,6 +78,12 @@ pub trait Host: Send + Sync {
     /// How many tasks nodes may send for a superstep; with more the run fails before any of them is made.
     fn max_tasks(&self) -> usize {
         DEFAULT_MAX_TASKS
+    }
+
+    /// How many bytes the values of a graph level may have, as JSON; a superstep or an input that passes it fails the
+    /// run, and the checkpoint before it stays.
+    fn max_state_bytes(&self) -> usize {
+        DEFAULT_MAX_STATE_BYTES
     }
 
     /// Why the run should stop after the superstep under way, if it should.

@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use crate::checkpoint::{Commit, Metadata, NewCheckpoint, Outcome, PendingWrite, Saved, Source};
 use crate::command::START;
+use crate::config::{DEFAULT_MAX_STATE_BYTES, DEFAULT_MAX_TASKS};
 use crate::error::{NodeError, RunError};
 use crate::fact::TaskPath;
 use crate::graph::Graph;
@@ -41,7 +42,7 @@ pub struct Base {
     pub superseded: bool,
 }
 
-/// Time and ids for new checkpoints.
+/// Time, ids and room for new checkpoints.
 pub trait Stamps {
     /// The time.
     fn now(&self) -> Timestamp;
@@ -49,6 +50,10 @@ pub trait Stamps {
     fn new_id(&self) -> Uuid;
     /// A fresh checkpoint id for a step.
     fn new_checkpoint_id(&self, step: i64) -> Uuid;
+    /// How many bytes the values may have, as [`Host::max_state_bytes`](crate::Host::max_state_bytes) says for runs.
+    fn max_state_bytes(&self) -> usize {
+        DEFAULT_MAX_STATE_BYTES
+    }
 }
 
 const AS_INPUT: &str = "__input__";
@@ -116,7 +121,7 @@ impl Hand<'_> {
             )),
             (None, None) => {
                 let cells = self.cells()?;
-                Ok((None, self.checkpoint(cells, Source::Update, self.base_id())))
+                Ok((None, self.checkpoint(cells, Source::Update, self.base_id())?))
             }
             (values, Some(AS_INPUT)) => self.input(values.cloned().unwrap_or_default()),
             _ => self.as_nodes(updates),
@@ -155,19 +160,25 @@ impl Hand<'_> {
         Ok(cells)
     }
 
-    fn checkpoint(&self, mut cells: Cells, source: Source, parent: Option<Uuid>) -> NewCheckpoint {
+    fn checkpoint(
+        &self,
+        mut cells: Cells,
+        source: Source,
+        parent: Option<Uuid>,
+    ) -> Result<NewCheckpoint, RunError> {
+        cells.check(&self.graph.0, DEFAULT_MAX_TASKS, self.stamps.max_state_bytes())?;
         cells.updated = None;
         let fresh_input = source == Source::Input && self.base.saved.is_none();
         let step = if fresh_input { -1 } else { self.step() };
         let id = self.stamps.new_checkpoint_id(step);
         let parents =
             self.base.saved.as_ref().map(|saved| saved.metadata.parents.clone()).unwrap_or_default();
-        NewCheckpoint {
+        Ok(NewCheckpoint {
             checkpoint: Arc::new(cells.checkpoint(&self.graph.0, id, self.stamps.now())),
             metadata: Metadata { extra: self.extra.clone(), source, step, parents },
             parent,
             shown: None,
-        }
+        })
     }
 
     /// Ends what is still to run: its triggers are consumed, finished outputs are kept.
@@ -197,7 +208,7 @@ impl Hand<'_> {
             })
             .collect();
         apply(&self.graph.0, &mut cells, &mut writes, &mut || self.stamps.new_id())?;
-        Ok((None, self.checkpoint(cells, Source::Update, self.base_id())))
+        Ok((None, self.checkpoint(cells, Source::Update, self.base_id())?))
     }
 
     /// The same state once more, beside the base.
@@ -205,7 +216,7 @@ impl Hand<'_> {
         let Some(saved) = &self.base.saved else {
             return Err(RunError::invalid_update("Cannot copy a non-existent checkpoint"));
         };
-        Ok((None, self.checkpoint(self.empty_cells(), Source::Fork, saved.parent)))
+        Ok((None, self.checkpoint(self.empty_cells(), Source::Fork, saved.parent)?))
     }
 
     /// As if a run had been given this input.
@@ -220,7 +231,7 @@ impl Hand<'_> {
             writes: &writes,
         };
         apply(&self.graph.0, &mut cells, &mut [input], &mut || self.stamps.new_id())?;
-        Ok((None, self.checkpoint(cells, Source::Input, self.base_id())))
+        Ok((None, self.checkpoint(cells, Source::Input, self.base_id())?))
     }
 
     fn as_nodes(&self, updates: Vec<StateUpdate>) -> Result<Superstep, RunError> {
@@ -258,7 +269,7 @@ impl Hand<'_> {
             .collect();
         apply(&self.graph.0, &mut cells, &mut tasks, &mut || self.stamps.new_id())?;
         let kept = self.base_id().filter(|_| !self.base.superseded && !rows.is_empty());
-        let new = self.checkpoint(cells, Source::Update, self.base_id());
+        let new = self.checkpoint(cells, Source::Update, self.base_id())?;
         Ok((kept.map(|base| (base, rows)), new))
     }
 

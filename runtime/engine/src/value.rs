@@ -4,11 +4,13 @@
 //! inside it may keep the typed form it was made from, so that handing a chat history to a node
 //! costs a reference count and not a copy.
 
+mod bytes;
 mod de;
 mod object;
 
 use std::any::Any;
 use std::fmt;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, LazyLock, OnceLock};
 
 use serde::de::DeserializeOwned;
@@ -37,6 +39,8 @@ pub struct Shared(Arc<Inner>);
 struct Inner {
     form: Form,
     json: OnceLock<Value>,
+    /// See `bytes`.
+    bytes: AtomicUsize,
 }
 
 /// What a value was made from. Everything but `Json` is a form in which reading is free.
@@ -52,7 +56,7 @@ static NULL: LazyLock<Shared> = LazyLock::new(|| Shared::from(Value::Null));
 
 impl Shared {
     fn of(form: Form) -> Self {
-        Self(Arc::new(Inner { form, json: OnceLock::new() }))
+        Self(Arc::new(Inner { form, json: OnceLock::new(), bytes: AtomicUsize::default() }))
     }
 
     /// The JSON `null`.
@@ -142,7 +146,8 @@ fn to_json<T: Serialize>(value: &T) -> Value {
 
 impl From<Value> for Shared {
     fn from(value: Value) -> Self {
-        Self(Arc::new(Inner { form: Form::Json, json: OnceLock::from(value) }))
+        let (json, bytes) = (OnceLock::from(value), AtomicUsize::default());
+        Self(Arc::new(Inner { form: Form::Json, json, bytes }))
     }
 }
 

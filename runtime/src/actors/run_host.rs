@@ -230,6 +230,10 @@ impl Host for RunHost {
         self.environment.options.max_tasks
     }
 
+    fn max_state_bytes(&self) -> usize {
+        self.environment.options.max_state_bytes
+    }
+
     fn draining(&self) -> Option<String> {
         self.draining.get().cloned()
     }

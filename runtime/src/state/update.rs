@@ -95,6 +95,7 @@ fn refused(error: RunError) -> Error {
         RunError::InvalidUpdate { .. } | RunError::Invalid { .. } | RunError::Reducer { .. } => {
             Error::InvalidUpdate { message: error.to_string() }
         }
+        RunError::StateTooLarge { bytes, limit } => Error::StateTooLarge { bytes, limit },
         error => error.into(),
     }
 }
@@ -112,5 +113,9 @@ impl Stamps for Now<'_> {
 
     fn new_checkpoint_id(&self, step: i64) -> Uuid {
         self.0.ids.checkpoint(self.now(), step)
+    }
+
+    fn max_state_bytes(&self) -> usize {
+        self.0.options.max_state_bytes
     }
 }

@@ -119,6 +119,7 @@ impl From<eddyline_runtime::Error> for Refusal {
             | Error::NoGraph { .. }
             | Error::InvalidUpdate { .. }
             | Error::Store(StoreError::Namespace { .. } | StoreError::Operator { .. }) => Reason::BadRequest,
+            Error::StateTooLarge { .. } => Reason::TooLarge,
             Error::QueueFull { .. }
             | Error::TooManyRuns { .. }
             | Error::TooManyDeliveries { .. }
@@ -142,8 +143,8 @@ impl From<eddyline_runtime::Error> for Refusal {
                 Error::TooManyRuns { .. } => {
                     format!("{detail}; the setting `runs.max_open` says how many may")
                 }
-                // Whoever was asked lost its storage before it could say so.
-                Error::Lost => format!("{}: {}", error.code(), error),
+                // Whoever was asked lost its storage before it could say so, if it is lost.
+                Error::StateTooLarge { .. } | Error::Lost => format!("{}: {error}", error.code()),
                 Error::QueueFull { .. } => format!("{detail}; try again when one of them is over"),
                 _ => detail,
             },

@@ -107,14 +107,20 @@ impl Reducer {
         match &self.merge {
             Merge::Append => append(left, right),
             Merge::Add => add(left, right),
-            Merge::Messages => {
-                let left = operand(left, "left")?;
-                let right = operand(right, "right")?;
-                Ok(add_messages(&left, &right, new_id)?.into())
-            }
+            Merge::Messages => merge_messages(left, right, new_id),
             Merge::Custom(merge) => merge(left, right),
         }
     }
+}
+
+fn merge_messages(left: &Shared, right: &Shared, new_id: NewId<'_>) -> Result<Shared, ReduceError> {
+    let (before, added) = (operand(left, "left")?, operand(right, "right")?);
+    // With their ids, so that they are as long as they will be.
+    let (before, added) = (before.with_ids(new_id), added.with_ids(new_id));
+    let merged = Shared::from(add_messages(&before, &added, new_id)?);
+    let is_left = left.messages().is_some_and(|messages| messages.is_same(&before));
+    let before = if is_left { left.clone() } else { before.into() };
+    Ok(merged.grown(&before, &added.into()))
 }
 
 fn operand(value: &Shared, side: &str) -> Result<Messages, ReduceError> {
@@ -135,8 +141,9 @@ fn operand(value: &Shared, side: &str) -> Result<Messages, ReduceError> {
 
 fn append(left: &Shared, right: &Shared) -> Result<Shared, ReduceError> {
     match (left.json(), right.json()) {
-        (Value::Array(left), Value::Array(right)) => {
-            Ok(Value::Array(left.iter().chain(right).cloned().collect()).into())
+        (Value::Array(one), Value::Array(other)) => {
+            let all = Shared::from(Value::Array(one.iter().chain(other).cloned().collect()));
+            Ok(all.grown(left, right))
         }
         (Value::Array(_), other) | (other, _) => Err(ReduceError::mismatch(other)),
     }
@@ -145,7 +152,7 @@ fn append(left: &Shared, right: &Shared) -> Result<Shared, ReduceError> {
 fn add(left: &Shared, right: &Shared) -> Result<Shared, ReduceError> {
     match (left.json(), right.json()) {
         (Value::Number(a), Value::Number(b)) => sum(a, b).map(Shared::from),
-        (Value::String(a), Value::String(b)) => Ok(Value::String(format!("{a}{b}")).into()),
+        (Value::String(a), Value::String(b)) => Ok(Shared::from(format!("{a}{b}")).grown(left, right)),
         (Value::Array(_), Value::Array(_)) => append(left, right),
         (a, b) => Err(ReduceError {
             class: "TypeError".into(),

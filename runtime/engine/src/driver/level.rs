@@ -253,7 +253,7 @@ impl Level {
         ran: &[NodeIx],
         changed: bool,
     ) -> Result<(Vec<Planned>, Verdict), RunError> {
-        self.cells.check_packets(self.program(), self.host.max_tasks())?;
+        self.cells.check(self.program(), self.host.max_tasks(), self.host.max_state_bytes())?;
         let base = std::mem::replace(&mut self.head, self.host.new_checkpoint_id(self.step));
         let step = self.step;
         self.step += 1;

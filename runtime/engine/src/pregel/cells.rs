@@ -179,10 +179,32 @@ impl Cells {
         Ok(values.into_iter().collect())
     }
 
-    /// No more packets wait for the next superstep than it may have tasks.
-    pub(crate) fn check_packets(&self, program: &Program, limit: usize) -> Result<(), RunError> {
+    /// No more packets wait for the next superstep than it may have tasks, and all values together have no more bytes
+    /// than they may.
+    pub(crate) fn check(
+        &self,
+        program: &Program,
+        max_tasks: usize,
+        max_bytes: usize,
+    ) -> Result<(), RunError> {
         let tasks = self.cells[program.sends].items().map_or(0, <[_]>::len);
-        if tasks > limit { Err(RunError::TooManyTasks { tasks, limit }) } else { Ok(()) }
+        if tasks > max_tasks {
+            return Err(RunError::TooManyTasks { tasks, limit: max_tasks });
+        }
+        // What is remembered of values that grew is a bound: they are counted when it is passed.
+        if self.bytes(Shared::bytes) <= max_bytes {
+            return Ok(());
+        }
+        let bytes = self.bytes(Shared::count_bytes);
+        if bytes > max_bytes { Err(RunError::StateTooLarge { bytes, limit: max_bytes }) } else { Ok(()) }
+    }
+
+    fn bytes(&self, of: fn(&Shared) -> usize) -> usize {
+        let cells = self.cells.iter().map(|cell| match cell.items() {
+            Some(items) => items.iter().map(of).sum(),
+            None => cell.get().as_ref().map_or(0, of),
+        });
+        cells.sum()
     }
 
     /// Whether something happened since the last resume.

@@ -315,3 +315,25 @@ fn compile_lists_every_mistake_with_the_nearest_name() {
         ]
     );
 }
+
+/// A node that writes as many bytes as it finds in `x`.
+async fn writes(state: S) -> Update<S> {
+    let size = usize::try_from(state.x.unwrap_or_default()).unwrap();
+    S::update().log(["x".repeat(size)])
+}
+
+#[test]
+fn a_state_that_would_be_too_large_is_not_kept() {
+    let graph = StateGraph::<S>::new().node("writes", writes).edge(START, "writes").compile();
+    let thread = Thread::new(graph);
+    let write = |bytes: usize| {
+        let input = S::update().x(i64::try_from(bytes).unwrap());
+        thread.world.block_on(thread.input(input).invoke())
+    };
+    let (limit, mib) = (64 << 20, 1 << 20);
+    assert_eq!(write(limit / 2).unwrap().log.len(), 1);
+    let refused = write(limit / 2).unwrap_err();
+    assert_eq!((refused.code(), refused.class()), ("STATE_TOO_LARGE", "StateTooLarge"));
+    assert!(refused.to_string().ends_with("bytes, and it may have 67108864"), "{refused}");
+    assert_eq!(write(mib).unwrap().log.len(), 2, "the checkpoint before it stays, and the thread goes on");
+}

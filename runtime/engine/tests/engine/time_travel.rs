@@ -75,6 +75,22 @@ impl Stamps for ByHand<'_> {
     }
 }
 
+#[test]
+fn a_change_that_makes_the_state_too_large_is_refused() {
+    let thread = Thread::new(StateGraph::<S>::new().node("a", logs("a")).edge(START, "a").compile());
+    let log = |bytes: usize| StateUpdate {
+        values: Some(json!({"log": ["x".repeat(bytes)]}).into()),
+        as_node: Some("a".into()),
+        ..StateUpdate::default()
+    };
+    by_hand(&thread, Which::Newest, log(1000)).unwrap();
+    let before = thread.memory.load("", Which::Newest);
+    let refused = by_hand(&thread, Which::Newest, log(64 << 20)).unwrap_err();
+    assert_eq!(refused.code(), "STATE_TOO_LARGE");
+    assert_eq!(thread.memory.load("", Which::Newest), before);
+    by_hand(&thread, Which::Newest, log(1000)).unwrap();
+}
+
 fn by_hand(thread: &Thread<S>, which: Which, update: StateUpdate) -> Result<(), RunError> {
     let saved = thread.memory.load("", which);
     let newest = thread.memory.load("", Which::Newest).map(|saved| saved.checkpoint.id);
