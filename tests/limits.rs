@@ -98,6 +98,18 @@ fn who_does_not_say_what_it_asks_for_is_sent_away() {
 }
 
 #[test]
+fn a_connection_that_is_not_used_is_closed() {
+    let server = Server::start_with(&[("EDDYLINE__HTTP__KEEP_ALIVE_SECONDS", "1")]);
+    let mut socket = connect(&server);
+    for _ in 0..2 {
+        assert!(ask(&mut socket, "/ok").starts_with("HTTP/1.1 200"));
+        socket.read_exact(&mut [0; r#"{"ok":true,"services":{}}"#.len()]).unwrap();
+    }
+    // Reading gives up after a minute, and the default is longer than that.
+    assert_eq!(rest(&mut socket), "");
+}
+
+#[test]
 fn headers_have_a_limit() {
     let server = Server::start();
     let said = |size: usize| {
