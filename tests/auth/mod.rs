@@ -2,7 +2,10 @@
 
 mod canaries;
 mod matrix;
+mod own;
 mod pages;
+#[path = "../../examples/teams.rs"]
+mod teams;
 mod tokens;
 
 use std::process::Command;
