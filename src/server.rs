@@ -300,6 +300,7 @@ fn http_options(
         send_timeout: http.send_timeout,
         cors_origins: http.cors_origins.clone(),
         allowed_hosts: http.allowed_hosts.clone(),
+        open_metrics: http.open_metrics,
         authenticate,
         authorize: authorize.unwrap_or(defaults.authorize),
         graph_schema: Some(eddyline_graphs::declared::schema().to_string().into()),

@@ -103,6 +103,8 @@ pub struct Http {
     pub cors_origins: Vec<String>,
     /// Names under which the server is asked, beside those of this machine.
     pub allowed_hosts: Vec<String>,
+    /// Whether figures are told to whoever asks, known or not.
+    pub open_metrics: bool,
 }
 
 /// How long items of the long-term store live.
@@ -236,6 +238,7 @@ fn http(typed: typed::Http, auth: &Auth) -> Result<Http, Error> {
         send_timeout: seconds("http.send_timeout_seconds", typed.send_timeout_seconds, 1)?,
         cors_origins: origins(given("http.cors_origins", typed.cors_origins)?)?,
         allowed_hosts: given("http.allowed_hosts", typed.allowed_hosts)?,
+        open_metrics: given("http.open_metrics", typed.open_metrics)?,
     })
 }
 

@@ -134,6 +134,7 @@ pub(crate) struct Http {
     pub(crate) send_timeout_seconds: Option<i64>,
     pub(crate) cors_origins: Option<Vec<String>>,
     pub(crate) allowed_hosts: Option<Vec<String>>,
+    pub(crate) open_metrics: Option<bool>,
 }
 
 #[derive(Debug, Default, Deserialize)]

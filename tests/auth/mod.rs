@@ -69,6 +69,18 @@ fn nothing_is_answered_without_a_key() {
 }
 
 #[test]
+fn figures_are_open_when_so_set_and_nothing_else_is() {
+    let server = Server::start_with(&[KEYS[0], ("EDDYLINE__HTTP__OPEN_METRICS", "true")]);
+    let status = |path: &str| agent().get(server.url(path)).call().unwrap().status().as_u16();
+    assert_eq!(
+        ["/metrics", "/ok", "/metrics/", "/metrics/x", "/info", "/docs"].map(status),
+        [200, 200, 401, 401, 401, 401]
+    );
+    assert!(text(get(&server, "/metrics")).contains("lg_api_http_requests_total"));
+    assert_eq!(agent().post(server.url("/threads")).send("{}").unwrap().status().as_u16(), 401);
+}
+
+#[test]
 fn a_key_opens_until_it_is_ended_and_says_who_asks() {
     let server = Server::start_with(&KEYS);
     let key = make(&server, "kim");

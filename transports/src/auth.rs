@@ -45,7 +45,7 @@ pub enum Denied {
     Forbidden(String),
 }
 
-/// Finds out who asks, before every request but `GET /ok`.
+/// Finds out who asks, before every request but `GET /ok`, and `GET /metrics` where that is open.
 ///
 /// ```
 /// use eddyline_transports::{Authenticate, Credentials, Denied, User};

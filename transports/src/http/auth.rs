@@ -11,20 +11,38 @@ use actix_web::{HttpMessage as _, ResponseError as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
+use crate::HttpOptions;
 use crate::auth::{Authenticate, Credentials, Denied};
 use crate::wire::{Reason, Refusal};
 
 /// How the protocols begin in whose names pages say who they are when they open a socket.
 const BEARER: &str = "lg.bearer.";
 
-/// Answers those only who are known, but for who asks whether the server is there.
-pub(super) async fn known(
+/// Who has to be known, and for what.
+#[derive(Clone)]
+pub(super) struct Door {
     authenticate: Option<Arc<dyn Authenticate>>,
+    open_metrics: bool,
+}
+
+impl Door {
+    pub(super) fn new(options: &HttpOptions) -> Self {
+        Self { authenticate: options.authenticate.clone(), open_metrics: options.open_metrics }
+    }
+
+    fn is_open(&self, path: &str) -> bool {
+        path == "/ok" || (self.open_metrics && path == "/metrics")
+    }
+}
+
+/// Answers those only who are known, but for who asks for what is open.
+pub(super) async fn known(
+    door: Door,
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, actix_web::Error> {
-    let is_open = request.path() == "/ok";
-    if let Some(authenticate) = authenticate.filter(|_| !is_open) {
+    let is_open = door.is_open(request.path());
+    if let Some(authenticate) = door.authenticate.filter(|_| !is_open) {
         let token = token(request.headers());
         let said = Credentials { bearer: token.as_deref(), ..credentials(request.headers()) };
         match authenticate.authenticate(said).await {

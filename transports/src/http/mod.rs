@@ -97,6 +97,8 @@ pub struct HttpOptions {
     /// Names under which the server is asked, beside those of this machine. It is asked under no others when it listens
     /// on a loopback address and wants no key. Default: none.
     pub allowed_hosts: Vec<String>,
+    /// Whether `GET /metrics` is answered whoever asks, as `GET /ok` is. Default: no.
+    pub open_metrics: bool,
     /// Finds out who asks; `None` answers everybody. Default: `None`.
     pub authenticate: Option<Arc<dyn Authenticate>>,
     /// What those may do who are known; without [`authenticate`](Self::authenticate) everybody may do everything.
@@ -124,6 +126,7 @@ impl Default for HttpOptions {
             stop_grace: Duration::from_secs(30),
             cors_origins: vec!["local".to_owned()],
             allowed_hosts: Vec::new(),
+            open_metrics: false,
             authenticate: None,
             authorize: Arc::new(Owners),
             graph_schema: None,
@@ -184,8 +187,8 @@ impl Transport for Http {
             let pages = Pages::new(&options);
             let cors = pages.policy();
             let from = from_fn(move |request, next| cors::asked_from(pages.clone(), request, next));
-            let authenticate = options.authenticate.clone();
-            let known = from_fn(move |request, next| auth::known(authenticate.clone(), request, next));
+            let door = auth::Door::new(&options);
+            let known = from_fn(move |request, next| auth::known(door.clone(), request, next));
             let app = App::new().app_data(served.clone()).configure(routes::configure);
             // Pages ask first whether they may, and have no key for that.
             let rate = Arc::clone(&rate);
