@@ -1,6 +1,7 @@
 //! A server as a child process, and how to ask it things.
 
 use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStderr, Command, Stdio};
 use std::sync::Arc;
@@ -119,6 +120,11 @@ impl Child {
         child.client().get("/ok")?;
         child.first_answer = started.elapsed();
         Ok(child)
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> Result<SocketAddr> {
+        Ok(self.address.trim_start_matches("http://").parse()?)
     }
 
     /// How long ago it was started.

@@ -11,6 +11,7 @@ mod journey;
 pub mod kill;
 mod random;
 pub mod simulation;
+pub mod slow_clients;
 mod sqlite;
 pub mod storm;
 mod time;

@@ -2,10 +2,11 @@
 
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use anyhow::{Result, ensure};
 use clap::{Parser, Subcommand};
-use eddyline_faults::{Program, commit_points, disk_full, kill, simulation, storm, torn};
+use eddyline_faults::{Program, commit_points, disk_full, kill, simulation, slow_clients, storm, torn};
 
 /// Breaks a server in every way that has a recipe, and prints what it lost.
 #[derive(Parser)]
@@ -61,6 +62,15 @@ enum Recipe {
         #[arg(long, default_value_t = 1)]
         seed: u64,
     },
+    /// Ask a server beside clients that never say what they want, or a byte at a time
+    SlowClients {
+        /// How many of either kind
+        #[arg(long, default_value_t = 2_000)]
+        sockets: u64,
+        /// For how many seconds to ask without them, and for how many beside them
+        #[arg(long, default_value_t = 60)]
+        seconds: u64,
+    },
     /// Live through seeds in a world of one OS thread and a clock of its own, twice each
     Simulate {
         /// How many
@@ -100,6 +110,10 @@ fn main() -> Result<()> {
         }
         Recipe::Storm { runs, events, seed } => {
             let figures = storm::run(&program, &folder, runs, events, seed)?;
+            (figures.to_string(), figures.hold())
+        }
+        Recipe::SlowClients { sockets, seconds } => {
+            let figures = slow_clients::run(&program, &folder, sockets, Duration::from_secs(seconds))?;
             (figures.to_string(), figures.hold())
         }
         Recipe::Simulate { first, trace: true, .. } => (simulation::trace(first)?, true),

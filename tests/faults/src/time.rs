@@ -12,6 +12,14 @@ impl Times {
         self.0.push(time);
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(crate) fn p99(&self) -> Duration {
+        self.percentile(99)
+    }
+
     /// The smallest time that so many of a hundred do not exceed.
     fn percentile(&self, percent: usize) -> Duration {
         let mut sorted = self.0.clone();

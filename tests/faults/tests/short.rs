@@ -1,10 +1,11 @@
 //! The recipes in short. The command of this package runs them at length.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 #[cfg(target_os = "linux")]
 use eddyline_faults::disk_full;
-use eddyline_faults::{Program, commit_points, kill, simulation, storm, torn};
+use eddyline_faults::{Program, commit_points, kill, simulation, slow_clients, storm, torn};
 
 fn program() -> Program {
     Program::new(env!("CARGO_BIN_EXE_eddyline-faults"))
@@ -49,6 +50,13 @@ fn a_full_disk_ends_runs_and_not_the_server() {
 #[test]
 fn readers_who_come_back_see_every_event_once() {
     let figures = storm::run(&program(), &folder("storm"), 2, 1_500, 1).unwrap();
+    println!("{figures}");
+    assert!(figures.hold(), "{figures}");
+}
+
+#[test]
+fn slow_clients_are_sent_away_and_slow_nobody_down() {
+    let figures = slow_clients::run(&program(), &folder("slow"), 150, Duration::from_secs(8)).unwrap();
     println!("{figures}");
     assert!(figures.hold(), "{figures}");
 }
