@@ -1,7 +1,7 @@
 //! How much a client may ask for, and how slowly: the answer is in words, and everyone else goes on.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Duration;
 
@@ -170,4 +170,56 @@ fn a_state_has_so_many_bytes() {
     assert!(ids.contains(&&before["checkpoint_id"]), "what was there is there");
     let kept = history.as_array().unwrap().iter().map(|state| state["values"].to_string().len());
     assert!(kept.max() <= Some(10_000));
+}
+
+/// A body of 256 MiB in chunks, which say nothing of how many follow.
+#[cfg(target_os = "linux")]
+fn endless_body(server: &Server) {
+    let mut endless = connect(server);
+    let head = "POST /threads HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n";
+    endless.write_all(head.as_bytes()).unwrap();
+    let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));
+    // Whether it is read to its end or not, nothing of it is kept.
+    let sent = (0..4096).take_while(|_| endless.write_all(chunk.as_bytes()).is_ok()).count();
+    assert!(sent > 600, "{sent} chunks");
+    let _ = endless.write_all(b"0\r\n\r\n").and_then(|()| endless.shutdown(Shutdown::Write));
+    let said = rest(&mut endless);
+    assert!(said.is_empty() || said.starts_with("HTTP/1.1 413"), "{said}");
+}
+
+/// A body as long as it may be, and deeper than it may be.
+#[cfg(target_os = "linux")]
+fn deep_body(server: &Server) {
+    let deep = crate::http::ask(server, "POST", "/threads", &[], &"[".repeat(BODY - 1024));
+    let told = detail(deep, 422);
+    assert!(told.len() < 200, "{told}");
+}
+
+#[cfg(target_os = "linux")]
+const BODY: usize = 32 << 20;
+
+#[test]
+#[cfg(target_os = "linux")]
+fn bombs_of_bytes_take_little_memory() {
+    for bomb in [endless_body, deep_body] {
+        let server = Server::start_with(&[("EDDYLINE__HTTP__MAX_BODY_BYTES", BODY.to_string().as_str())]);
+        let before = server.peak_bytes();
+        bomb(&server);
+        let grown = server.peak_bytes() - before;
+        println!("memory for a body of at most {BODY} bytes: {grown}");
+        // A buffer that grows is there twice for a moment.
+        assert!(grown < 5 * BODY as u64 / 2, "{grown} bytes");
+    }
+}
+
+#[test]
+fn bombs_of_tasks_end_in_an_error_each() {
+    let server = Server::start_with(&[("EDDYLINE__RUNS__MAX_TASKS", "100")]);
+    for (graph, input, error) in [
+        ("mapreduce", json!({"items": vec!["x"; 101]}), "TooManyTasks"),
+        ("loop", json!({"n": 50}), "GraphRecursionError"),
+    ] {
+        let run = json!({"assistant_id": graph, "input": input, "config": {"recursion_limit": 20}});
+        assert_eq!(read(post(&server, "/runs/wait", &run))["__error__"]["error"], error);
+    }
 }

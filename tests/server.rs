@@ -92,6 +92,14 @@ impl Server {
         self.own_folder.as_deref().expect("it was started over a folder of its own")
     }
 
+    /// The most bytes of memory that it ever had.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn peak_bytes(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("there is a line");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") * 1024
+    }
+
     /// Tells the server to end (SIGTERM), as a service manager does.
     pub(crate) fn terminate(&self) {
         self.signal("TERM");
