@@ -18,6 +18,7 @@ mod limits;
 mod odd_texts;
 mod protocol;
 mod recorded;
+mod refusals;
 mod runs;
 mod sdk;
 mod server;
