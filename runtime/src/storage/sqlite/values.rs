@@ -227,6 +227,13 @@ pub(super) fn moved(added: &str, copy_of: impl Fn(i64) -> Result<i64>) -> Result
     json::text(&moved.collect::<Result<Vec<_>>>()?)
 }
 
+/// The values of a row by channel: of those that are tails, the tails.
+#[cfg(any(test, feature = "fuzz"))]
+pub(super) fn contents(added: &str) -> Result<Vec<(i64, Value)>> {
+    let added: Vec<AddedText<'_>> = json::read(added)?;
+    added.into_iter().map(|added| Ok((added.channel, json::read(added.value.get())?))).collect()
+}
+
 /// The channels that a row adds values of, and how long these are.
 pub(super) fn sizes(added: &str) -> Result<Vec<(i64, usize)>> {
     let added: Vec<AddedText<'_>> = json::read(added)?;

@@ -101,7 +101,8 @@ pub(super) fn sizes(text: &str) -> Result<Vec<usize>> {
     Ok(tasks.iter().flat_map(|task| &task.writes).map(|(_, _, value)| value.get().len()).collect())
 }
 
-fn decode(
+/// Takes the writes of a row in.
+pub(super) fn decode(
     db: &Connection,
     names: &mut Names,
     text: &str,
