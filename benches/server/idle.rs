@@ -15,6 +15,8 @@ use crate::process::{Folder, Process};
 
 const STREAMS: usize = 10_000;
 
+const SOCKETS: usize = 1_000;
+
 /// How long nothing happens.
 const QUIET: Duration = Duration::from_secs(20);
 
@@ -34,8 +36,20 @@ pub(crate) fn many(plan: &Plan) {
         let server = Process::ourselves(bare::ROLE, folder.path());
         bare.push(fan_out(&server, &Request::get("/idle"), &Request::post("/event", &json!({})), false));
     }
+    print_all(&ours, &bare);
+    println!("{SOCKETS} WebSockets of one thread that wait, and one event for all of them");
+    for _ in 0..plan.rounds.min(1) {
+        let folder = Folder::new("idle-sockets");
+        let heard = on_this_thread(sockets(&Process::eddyline(folder.path())));
+        for (share, name) in [(0.5, "p50"), (0.99, "p99"), (1.0, "max")] {
+            print(&format!("eddyline, {name}"), heard.quantile(share), "ms (goal of p99: 250)");
+        }
+    }
+}
+
+fn print_all(ours: &[Sample], bare: &[Sample]) {
     for (share, name) in [(0.5, "p50"), (0.99, "p99"), (1.0, "max")] {
-        let [ours, bare] = [&ours, &bare].map(|all| Sample::new(all.iter().map(|of| of.quantile(share))));
+        let [ours, bare] = [ours, bare].map(|all| Sample::new(all.iter().map(|of| of.quantile(share))));
         ours.print(&format!("eddyline, {name}"), "ms (goal of p99: 250)");
         bare.print(&format!("bare actix-web, {name}"), "ms");
         ours.over(&bare).print(&format!("{name}, over bare"), "times (goal of p99: 1.5)");
@@ -81,4 +95,42 @@ async fn open(address: SocketAddr, listen: Request) -> Vec<Connection> {
         streams.push(connection);
     }
     streams
+}
+
+/// The milliseconds from the request that makes the event until each socket has it.
+async fn sockets(server: &Process) -> Sample {
+    let mut trigger = Connection::open(server.address).await;
+    let thread = thread(&mut trigger).await;
+    let before = server.resident_bytes();
+    let mut waiting = Vec::with_capacity(SOCKETS);
+    for _ in 0..SOCKETS {
+        let mut socket = Connection::open(server.address).await;
+        socket.upgrade(&format!("/threads/{thread}/stream/events")).await;
+        let subscribe =
+            json!({"id": 1, "method": "subscription.subscribe", "params": {"channels": ["lifecycle"]}});
+        socket.say(&subscribe.to_string()).await;
+        let answer = socket.hear_text().await;
+        let answer: serde_json::Value = serde_json::from_slice(answer).expect("an answer is JSON");
+        assert_eq!(answer["type"], "success", "{answer}");
+        waiting.push(socket);
+    }
+    let each = (server.resident_bytes() - before) / SOCKETS as f64 / 1e3;
+    print("eddyline, each WebSocket", each, "kB");
+    let (cpu, began) = (server.cpu(), Instant::now());
+    tokio::time::sleep(QUIET).await;
+    let share = (server.cpu() - cpu) / began.elapsed().as_secs_f64();
+    print("eddyline, of a core while they wait", share * 100.0, "% (goal: 1)");
+    let mut hearing = JoinSet::new();
+    for mut socket in waiting {
+        hearing.spawn(async move {
+            socket.hear_text().await;
+            (Instant::now(), socket)
+        });
+    }
+    tokio::task::yield_now().await;
+    let start = Instant::now();
+    let run = json!({"assistant_id": "agent", "input": {"topic": "ice cream"}});
+    trigger.send(&Request::post(&format!("/threads/{thread}/runs"), &run)).await;
+    let heard = hearing.join_all().await;
+    Sample::new(heard.iter().map(|(at, _)| at.saturating_duration_since(start).as_secs_f64() * 1e3))
 }

@@ -21,7 +21,9 @@ mod growth;
 mod idle;
 mod load;
 mod memory;
+mod overload;
 mod process;
+mod reconnect;
 mod reference;
 mod runs;
 mod start;
@@ -40,7 +42,7 @@ pub(crate) struct Plan {
 }
 
 /// What can be asked for, by name.
-const BENCHES: [Bench; 10] = [
+const BENCHES: [Bench; 12] = [
     ("stateless", runs::stateless),
     ("durable-16", |plan| runs::durable(plan, 16)),
     ("durable-64", |plan| runs::durable(plan, 64)),
@@ -49,6 +51,8 @@ const BENCHES: [Bench; 10] = [
     ("supersteps", supersteps::durable),
     ("memory", memory::resident),
     ("idle", idle::many),
+    ("overload", overload::twice),
+    ("reconnect", reconnect::storm),
     ("start", start::first_answer),
     ("growth", growth::of_a_thread),
 ];

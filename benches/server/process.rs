@@ -17,18 +17,27 @@ pub(crate) struct Process {
 impl Process {
     /// The server of this project, over a folder. Returns when it says that it listens.
     pub(crate) fn eddyline(folder: &Path) -> Self {
-        Self::saying_where(Command::new(env!("CARGO_BIN_EXE_eddyline")).arg("--data-dir").arg(folder))
+        Self::eddyline_with(folder, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    pub(crate) fn eddyline_with(folder: &Path, variables: &[(&str, &str)]) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_eddyline"));
+        command.env("EDDYLINE__HTTP__PORT", "0").envs(variables.iter().copied());
+        Self::saying_where(command.arg("--data-dir").arg(folder))
     }
 
     /// This program again, as one of the servers in it.
     pub(crate) fn ourselves(role: &str, folder: &Path) -> Self {
         let program = std::env::current_exe().expect("a program knows where it is");
-        Self::saying_where(Command::new(program).arg(role).env("EDDYLINE__STORAGE__DATA_DIR", folder))
+        let mut command = Command::new(program);
+        command.arg(role).env("EDDYLINE__HTTP__PORT", "0").env("EDDYLINE__STORAGE__DATA_DIR", folder);
+        Self::saying_where(&mut command)
     }
 
-    /// A server that takes a free port and says on stderr which one it is.
+    /// A server that says on stderr which port it took.
     fn saying_where(command: &mut Command) -> Self {
-        command.env("EDDYLINE__HTTP__PORT", "0").env("EDDYLINE__LOG__FORMAT", "json");
+        command.env("EDDYLINE__LOG__FORMAT", "json");
         // A settings file of whoever measures is none of its business.
         command.current_dir(env!("CARGO_TARGET_TMPDIR"));
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the server starts");
@@ -70,8 +79,17 @@ impl Process {
 
     /// The bytes of memory that are its own or shared, and in memory now.
     pub(crate) fn resident_bytes(&self) -> f64 {
+        self.status("VmRSS:")
+    }
+
+    /// The most that they ever were.
+    pub(crate) fn peak_bytes(&self) -> f64 {
+        self.status("VmHWM:")
+    }
+
+    fn status(&self, name: &str) -> f64 {
         let status = self.read("status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("there is a line");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("there is a line");
         first_number(line) * 1024.0
     }
 
