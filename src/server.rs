@@ -13,7 +13,8 @@ use eddyline_engine::store::Index;
 use eddyline_graphs::models::Providers;
 use eddyline_runtime::{Builder, Handle, Options, PruneStrategy, Runtime, Ttl};
 use eddyline_transports::{
-    Authenticate, Authorize, Http, HttpOptions, Shutdown, Stdio, Transport, WebhookOptions, WebhookSender,
+    Authenticate, Authorize, Http, HttpOptions, Shutdown, Stdio, Transport, WebSocketOptions, WebhookOptions,
+    WebhookSender,
 };
 use futures_util::future::{LocalBoxFuture, join, join_all};
 
@@ -298,6 +299,11 @@ fn http_options(
         body_timeout: http.body_timeout,
         keep_alive: http.keep_alive,
         send_timeout: http.send_timeout,
+        websocket: WebSocketOptions {
+            ping: http.websocket_ping,
+            missed_pings: http.websocket_missed_pings,
+            stall: http.websocket_stall,
+        },
         cors_origins: http.cors_origins.clone(),
         allowed_hosts: http.allowed_hosts.clone(),
         open_metrics: http.open_metrics,

@@ -99,6 +99,12 @@ pub struct Http {
     pub keep_alive: Duration,
     /// How long a client may leave unread what it is sent.
     pub send_timeout: Duration,
+    /// How often the client of a WebSocket is asked whether it is there.
+    pub websocket_ping: Duration,
+    /// How many times in a row it may not answer.
+    pub websocket_missed_pings: u32,
+    /// How long it may read nothing of what it is sent.
+    pub websocket_stall: Duration,
     /// The web origins whose pages may ask and read answers; empty for every origin. `local` is every one of this machine.
     pub cors_origins: Vec<String>,
     /// Names under which the server is asked, beside those of this machine.
@@ -236,6 +242,9 @@ fn http(typed: typed::Http, auth: &Auth) -> Result<Http, Error> {
         body_timeout: seconds("http.body_timeout_seconds", typed.body_timeout_seconds, 1)?,
         keep_alive: seconds("http.keep_alive_seconds", typed.keep_alive_seconds, 1)?,
         send_timeout: seconds("http.send_timeout_seconds", typed.send_timeout_seconds, 1)?,
+        websocket_ping: seconds("http.websocket_ping_seconds", typed.websocket_ping_seconds, 1)?,
+        websocket_missed_pings: number("http.websocket_missed_pings", typed.websocket_missed_pings, 1, 1000)?,
+        websocket_stall: seconds("http.websocket_stall_seconds", typed.websocket_stall_seconds, 1)?,
         cors_origins: origins(given("http.cors_origins", typed.cors_origins)?)?,
         allowed_hosts: given("http.allowed_hosts", typed.allowed_hosts)?,
         open_metrics: given("http.open_metrics", typed.open_metrics)?,

@@ -125,6 +125,32 @@ impl WebSocket {
         Self { address, thread_id, socket, count: 0, early: VecDeque::new() }
     }
 
+    /// What carries it, for whoever reads past the protocol.
+    pub(super) fn carrier(&self) -> &TcpStream {
+        match self.socket.get_ref() {
+            MaybeTlsStream::Plain(stream) => stream,
+            _ => panic!("there is no TLS"),
+        }
+    }
+
+    /// Every event up to the close with this code, and the error before it.
+    pub(super) fn read_to_close(&mut self, code: u16) -> (Vec<String>, Value) {
+        let (mut events, mut told) = (Vec::new(), Value::Null);
+        loop {
+            let message = self.read();
+            if let Message::Close(reason) = message {
+                assert_eq!(u16::from(reason.expect("it says why").code), code);
+                return (events, told);
+            }
+            let text = message.to_text().unwrap();
+            if is_event(text) {
+                events.push(text.to_owned());
+            } else {
+                told = serde_json::from_str(text).unwrap();
+            }
+        }
+    }
+
     pub(super) fn send(&mut self, message: Message) {
         self.socket.send(message).unwrap();
     }

@@ -4,6 +4,7 @@ mod clients;
 mod commands;
 mod conformance;
 mod http;
+mod silent;
 mod slow;
 mod stdio;
 mod storm;
@@ -19,7 +20,8 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use eddyline::prelude::*;
-use eddyline::transports::{Error, Http, HttpOptions};
+use eddyline::runtime::Builder;
+use eddyline::transports::{Error, Http, HttpOptions, WebSocketOptions};
 use eddyline::{Handle, Options, Runtime, Shutdown, Transport};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -70,20 +72,27 @@ impl Server {
     }
 
     fn with(options: Options, cors_origins: Vec<String>) -> Self {
+        let builder = Runtime::builder().options(options);
+        Self::over(builder, HttpOptions { cors_origins, ..HttpOptions::default() })
+    }
+
+    /// With sockets that wait no longer than this for their clients, and so much that is kept of a thread.
+    fn with_sockets(websocket: WebSocketOptions, tape_bytes: usize) -> Self {
+        let builder = Runtime::builder().options(Options { tape_bytes, ..Options::default() });
+        Self::over(builder, HttpOptions { websocket, ..HttpOptions::default() })
+    }
+
+    fn over(builder: Builder, http: HttpOptions) -> Self {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         let gate = Arc::new(Semaphore::new(0));
         let own = Arc::clone(&gate);
         let node = move |state: Flood, ctx: NodeContext| flood(state, ctx, Arc::clone(&own));
         let graph = StateGraph::<Flood>::new().node("flood", node).edge(START, "flood").compile().unwrap();
-        let builder = Runtime::builder().options(options).graph("flood", graph);
+        let builder = builder.graph("flood", graph);
         let graphs = eddyline::graphs::all().unwrap().into_iter();
         let runtime = graphs.fold(builder, |builder, (id, graph)| builder.graph(id, graph)).start().unwrap();
-        let http = HttpOptions {
-            address: ([127, 0, 0, 1], 0).into(),
-            stop_grace: Duration::from_secs(5),
-            cors_origins,
-            ..HttpOptions::default()
-        };
+        let http =
+            HttpOptions { address: ([127, 0, 0, 1], 0).into(), stop_grace: Duration::from_secs(5), ..http };
         let http = Http::bind(http).unwrap();
         let count = STARTED.fetch_add(1, Ordering::Relaxed);
         // The path of a socket must be short.

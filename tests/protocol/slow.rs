@@ -3,7 +3,7 @@
 use eddyline::Options;
 use serde_json::{Value, json};
 
-use super::clients::{Client, WebSocket};
+use super::clients::{Client, WebSocket, seq};
 use super::{Server, thread};
 
 /// How many events are written, of how many bytes, and how many of them may be on their way to the one who reads.
@@ -41,7 +41,8 @@ fn who_does_not_read_is_told_and_can_resume() {
     }
     assert_eq!(heard, EVENTS);
     for client in &mut deaf {
-        let (last, told) = read_to_the_end(client);
+        let (events, told) = client.read_to_close(4429);
+        let last = events.last().map_or(0, |event| seq(event));
         assert_eq!(told["error"], "resume_gap", "{told}");
         assert!(told["min_available_seq"].as_u64().unwrap() > last);
         client.cut();
@@ -52,22 +53,5 @@ fn who_does_not_read_is_told_and_can_resume() {
         let again = json!({"channels": ["custom"], "since": last});
         let answer = client.ask("subscription.reconnect", again);
         assert_eq!(answer["error"], "resume_gap", "{answer}");
-    }
-}
-
-/// The number of the last event, and the error after it; the connection is closed then.
-fn read_to_the_end(client: &mut WebSocket) -> (u64, Value) {
-    let (mut last, mut told) = (0, Value::Null);
-    loop {
-        let message = client.read();
-        if let tungstenite::Message::Close(reason) = message {
-            assert_eq!(u16::from(reason.expect("it says why").code), 4429);
-            return (last, told);
-        }
-        let document: Value = serde_json::from_str(message.to_text().unwrap()).unwrap();
-        match document["seq"].as_u64() {
-            Some(seq) => last = seq,
-            None => told = document,
-        }
     }
 }

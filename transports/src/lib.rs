@@ -31,7 +31,7 @@ use eddyline_runtime::Handle;
 pub use auth::{Authenticate, Authorize, Credentials, Denied, Owners, User};
 pub use eddyline_runtime::{Action, Resource, Verdict};
 pub use error::Error;
-pub use http::{Http, HttpOptions};
+pub use http::{Http, HttpOptions, WebSocketOptions};
 pub use lines::{Ended, LineOptions, OnEnd, converse};
 pub use shutdown::Shutdown;
 pub use stdio::Stdio;

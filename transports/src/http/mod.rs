@@ -55,6 +55,7 @@ use self::cors::Pages;
 pub(crate) use self::inner::Inner;
 use self::limits::{Connections, Rate};
 use self::request::Served;
+pub use self::websocket::WebSocketOptions;
 use crate::{Authenticate, Authorize, Error, Owners, Shutdown, Transport};
 
 /// How many clients may wait for their connection to be accepted; the operating system turns the next one
@@ -88,6 +89,8 @@ pub struct HttpOptions {
     pub keep_alive: Duration,
     /// How long a client may leave unread what it is sent; then its connection is closed. On Linux. Default: 1 min.
     pub send_timeout: Duration,
+    /// How long a socket waits for its client. Default: that of [`WebSocketOptions`].
+    pub websocket: WebSocketOptions,
     /// How long streams may go on after the order to stop, while runs reach a commit; a stream ends earlier with its
     /// run, or when the runtime has shut down. Default: 30 s.
     pub stop_grace: Duration,
@@ -123,6 +126,7 @@ impl Default for HttpOptions {
             body_timeout: Duration::from_secs(30),
             keep_alive: Duration::from_secs(75),
             send_timeout: Duration::from_mins(1),
+            websocket: WebSocketOptions::default(),
             stop_grace: Duration::from_secs(30),
             cors_origins: vec!["local".to_owned()],
             allowed_hosts: Vec::new(),

@@ -10,9 +10,9 @@ use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::HttpOptions;
 use super::accounts::said_by;
 use super::metrics::Metrics;
+use super::{HttpOptions, WebSocketOptions};
 use crate::wire::{self, Query, Reason, Refusal, caller, id};
 use crate::{Authorize, Shutdown, User};
 
@@ -26,6 +26,9 @@ pub(super) struct Served {
     pub(super) max_body_bytes: usize,
     /// How long a client may take for a body.
     pub(super) body_timeout: Duration,
+    /// How long a client may leave unread what it is sent.
+    pub(super) send_timeout: Duration,
+    pub(super) websocket: WebSocketOptions,
     /// How long what is under way may go on after the order to stop.
     pub(super) grace: Duration,
     pub(super) metrics: Metrics,
@@ -46,6 +49,8 @@ impl Served {
             stop,
             max_body_bytes: options.max_body_bytes,
             body_timeout: options.body_timeout,
+            send_timeout: options.send_timeout,
+            websocket: options.websocket,
             grace: options.stop_grace,
             graph_schema: options.graph_schema.clone(),
             metrics: Metrics::new(),

@@ -30,19 +30,29 @@ const MESSAGE_BYTES: usize = 16 << 20;
 /// How many documents wait for a client that reads slowly; the next is read from the tape when there is room.
 const WAITING: usize = 64;
 
-/// How often a client is asked whether it is there. Proxies end connections that are idle for half a minute.
-const PING: Duration = Duration::from_secs(15);
-
-/// How many times it may not answer.
-const MISSED: u32 = 2;
-
-/// How long a client may read nothing, and how long it then has to hear that it is sent away.
-const STALLED: Duration = Duration::from_secs(30);
-
 /// Why a connection is closed, by numbers that clients know: after these they come back, but for the last.
 const RESTARTS: u16 = 1012;
+const SILENT: u16 = 4408;
 const TOO_SLOW: u16 = 4429;
 const BAD_THREAD: u16 = 4422;
+
+/// How long a WebSocket waits for its client.
+#[derive(Clone, Copy, Debug)]
+pub struct WebSocketOptions {
+    /// How often a client is asked whether it is there. Proxies end connections that are idle for half a minute.
+    /// Default: 15 s.
+    pub ping: Duration,
+    /// How many times in a row it may not answer before its connection is closed. Default: 2.
+    pub missed_pings: u32,
+    /// How long it may read nothing of what it is sent before it is sent away. Default: 30 s.
+    pub stall: Duration,
+}
+
+impl Default for WebSocketOptions {
+    fn default() -> Self {
+        Self { ping: Duration::from_secs(15), missed_pings: 2, stall: Duration::from_secs(30) }
+    }
+}
 
 /// What begins the protocols by which pages in a browser say who they are.
 const BEARER: &str = "lg.bearer";
@@ -113,7 +123,8 @@ async fn serve(
     let (out, told) = mpsc::channel(WAITING);
     let session = Session::start(runtime, thread_id, out.clone(), served.stop.clone());
     let missed = Rc::new(Cell::new(0));
-    let writer = Writer { socket: socket.clone(), missed: Rc::clone(&missed), last: 0 };
+    let (options, farewell) = (served.websocket, served.send_timeout);
+    let writer = Writer { socket: socket.clone(), options, farewell, missed: Rc::clone(&missed), last: 0 };
     tokio::select! {
         () = writer.run(told, beats) => {}
         () = read(messages, socket, &session, &out, &missed) => {}
@@ -173,6 +184,9 @@ fn text(told: &Outgoing) -> String {
 /// What goes to the client.
 struct Writer {
     socket: Socket,
+    options: WebSocketOptions,
+    /// How long a client that is sent away has to hear why; then its connection is given up anyway.
+    farewell: Duration,
     /// How many pings in a row the client has not answered.
     missed: Rc<Cell<u32>>,
     /// The number of the last event that was told.
@@ -193,7 +207,7 @@ impl Writer {
         mut told: mpsc::Receiver<Outgoing>,
         beats: Option<u64>,
     ) -> Result<(), Over> {
-        let mut pings = interval_at(Instant::now() + PING, PING);
+        let mut pings = interval_at(Instant::now() + self.options.ping, self.options.ping);
         let every = Duration::from_secs(beats.unwrap_or(1).clamp(1, 3600));
         let mut beating = interval_at(Instant::now() + every, every);
         loop {
@@ -203,8 +217,8 @@ impl Writer {
                     None => return Ok(()),
                 },
                 _ = pings.tick() => {
-                    if self.missed.get() >= MISSED {
-                        return Err(Over);
+                    if self.missed.get() >= self.options.missed_pings {
+                        return self.send_away("the client does not answer pings", (SILENT, "no answer")).await;
                     }
                     self.missed.set(self.missed.get() + 1);
                     self.ping().await?;
@@ -228,33 +242,39 @@ impl Writer {
     }
 
     async fn send(&mut self, text: String) -> Result<(), Over> {
-        match timeout(STALLED, self.socket.text(text)).await {
+        match timeout(self.options.stall, self.socket.text(text)).await {
             Ok(sent) => sent.map_err(|_| Over),
-            Err(_) => self.send_away().await,
+            Err(_) => self.is_stalled().await,
         }
     }
 
     async fn ping(&mut self) -> Result<(), Over> {
-        match timeout(STALLED, self.socket.ping(b"")).await {
+        match timeout(self.options.stall, self.socket.ping(b"")).await {
             Ok(sent) => sent.map_err(|_| Over),
-            Err(_) => self.send_away().await,
+            Err(_) => self.is_stalled().await,
         }
     }
 
     /// The client has read nothing for too long.
-    async fn send_away(&mut self) -> Result<(), Over> {
-        let problem = Problem::failed("the connection is too slow; what it has not read is kept for a while");
-        let answer = Reply::Error { id: None, problem, subscription: None, ends: Ends::Subscription };
+    async fn is_stalled(&mut self) -> Result<(), Over> {
+        let problem = "the connection is too slow; what it has not read is kept for a while";
+        self.send_away(problem, (TOO_SLOW, "too slow")).await
+    }
+
+    /// Tells the client why it has to go, behind what it was sent before, and closes its connection.
+    async fn send_away(&mut self, problem: &str, (code, why): (u16, &str)) -> Result<(), Over> {
+        let problem = Problem::failed(problem);
+        let answer = Reply::Error { id: None, problem, subscription: None, ends: Ends::Connection };
         let told = text(&Outgoing { thread: None, answer });
-        if let Ok(Ok(())) = timeout(STALLED, self.socket.text(told)).await {
-            return self.close(TOO_SLOW, "too slow").await;
+        if let Ok(Ok(())) = timeout(self.farewell, self.socket.text(told)).await {
+            return self.close(code, why).await;
         }
         Err(Over)
     }
 
     async fn close(&mut self, code: u16, why: &str) -> Result<(), Over> {
         let reason = CloseReason { code: CloseCode::from(code), description: Some(why.to_owned()) };
-        let _ = timeout(STALLED, self.socket.clone().close(Some(reason))).await;
+        let _ = timeout(self.farewell, self.socket.clone().close(Some(reason))).await;
         Err(Over)
     }
 }
