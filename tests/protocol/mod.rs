@@ -1,9 +1,11 @@
 //! The streaming protocol over every transport: all of them tell the same, byte for byte.
 
+mod by_hand;
 mod clients;
 mod commands;
 mod conformance;
 mod http;
+mod restart;
 mod silent;
 mod slow;
 mod stdio;
