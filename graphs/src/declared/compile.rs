@@ -164,7 +164,7 @@ impl<'a> Compiler<'a> {
     fn retry(&mut self, spec: &RetrySpec) -> RetryPolicy {
         if spec.attempts.value == 0 {
             let mistake = Mistake::new(spec.attempts.place, "no attempt at all");
-            self.mistakes.push(mistake.help("write at least 1; the first attempt counts"));
+            self.mistakes.push(mistake.help("write at least 1, as the first attempt counts"));
         }
         let mut policy = RetryPolicy::attempts(spec.attempts.value);
         if let Some(interval) = self.seconds(spec.initial_interval.as_ref()) {
@@ -341,7 +341,7 @@ fn placed(error: &CompileError, file: &File) -> Vec<Mistake> {
             | EngineMistake::UnknownTarget { node, .. }
             | EngineMistake::UnknownBranchTarget { target: node, .. }
             | EngineMistake::UnknownBreakpoint { node, .. } => said.known(node, file.nodes.names()),
-            EngineMistake::FromEnd => said.help("the way is over there; begin at another node"),
+            EngineMistake::FromEnd => said.help("begin at another node, as the way is over there"),
             EngineMistake::ToStart => said.help("go to the node after it instead"),
             EngineMistake::NoEntry => said.help("add `START -> NODE`"),
             EngineMistake::DuplicateBranch { .. } => said.help("give one of the edges a `name`"),

@@ -78,7 +78,8 @@ impl Expr {
 
     fn compile(source: &str, place: Place, scope: &Scope, mistakes: &mut Vec<Mistake>) -> Self {
         let compiled = ENVIRONMENT.compile_expression_owned(source.to_owned()).unwrap_or_else(|error| {
-            mistakes.push(unreadable(place, "expression", source, &error));
+            let help = "write a value or a comparison, such as `topic == 'rain'`";
+            mistakes.push(unreadable(place, "expression", source, &error).help(help));
             ENVIRONMENT.compile_expression("none").expect("a constant is an expression")
         });
         scope.check(place, compiled.undeclared_variables(false), mistakes);
@@ -139,7 +140,8 @@ impl Template {
         }
         let mut environment = ENVIRONMENT.clone();
         if let Err(error) = environment.add_template_owned(TEXT, text.to_owned()) {
-            mistakes.push(unreadable(place, "template", text, &error));
+            let help = "close each `{{` with `}}` and each `{% … %}` with its `{% end… %}`";
+            mistakes.push(unreadable(place, "template", text, &error).help(help));
             return Self::Constant(Value::Null);
         }
         let names = environment.get_template(TEXT).map(|template| template.undeclared_variables(false));

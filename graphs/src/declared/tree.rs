@@ -60,7 +60,11 @@ impl Tree {
                 return mistake.help("keep one of them");
             }
             let mistake = Mistake::new(place, format!("this cannot be read as YAML or JSON: {words}"));
-            if words.contains("tabs") { mistake.help("indent with spaces") } else { mistake }
+            mistake.help(if words.contains("tabs") {
+                "indent with spaces"
+            } else {
+                "look here and just before for a missing colon, quote or bracket"
+            })
         })
     }
 
@@ -69,7 +73,8 @@ impl Tree {
         check_size(text)?;
         let table = DeTable::parse(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start);
-            Mistake::new(place_of(text, start), format!("this is not TOML: {}", error.message()))
+            let words = format!("this is not TOML: {}", error.message());
+            Mistake::new(place_of(text, start), words).help("write `key = value`, with texts in quotes")
         })?;
         let (place, table) = (place_of(text, table.span().start), table.into_inner());
         of_table(text, place, table)
@@ -103,7 +108,7 @@ fn check_size(text: &str) -> Result<(), Mistake> {
         return Ok(());
     }
     let words = format!("the file has {} bytes, and a graph file may have {MAX_BYTES}", text.len());
-    Err(Mistake::new(Place::TOP, words))
+    Err(Mistake::new(Place::TOP, words).help("move parts of it into subgraphs of their own files"))
 }
 
 /// The place of a byte of a text.
@@ -134,12 +139,20 @@ fn of_toml_value(text: &str, place: Place, value: DeValue<'_>) -> Result<Tree, M
         DeValue::Integer(integer) => {
             let read = i64::from_str_radix(integer.as_str(), integer.radix());
             Kind::Number(
-                read.map_err(|_| Mistake::new(place, "this number does not fit into 64 bits"))?.into(),
+                read.map_err(|_| {
+                    let mistake = Mistake::new(place, "this number does not fit into 64 bits");
+                    mistake.help("write it in quotes, as a text")
+                })?
+                .into(),
             )
         }
         DeValue::Float(float) => {
             let read = number(float.as_str()).or_else(|| Number::from_f64(float.as_str().parse().ok()?));
-            Kind::Number(read.ok_or_else(|| Mistake::new(place, "this is not a number that JSON has"))?)
+            let unknown = || {
+                let mistake = Mistake::new(place, "this is not a number that JSON has");
+                mistake.help("write it in quotes, as a text")
+            };
+            Kind::Number(read.ok_or_else(unknown)?)
         }
         DeValue::Array(items) => {
             let items = items.into_iter().map(|item| {
