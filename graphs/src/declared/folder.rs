@@ -75,7 +75,12 @@ impl Folder {
     /// Looks at the files, and reads those that have changed. Of two files with one name the first is taken, and a
     /// file that cannot be read as a graph is told once, until it changes again.
     pub fn scan(&mut self) -> Vec<Change> {
-        let files = files(&self.path).unwrap_or_default();
+        let files = match files(&self.path) {
+            Ok(files) => files,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            // What cannot be looked at has not changed.
+            Err(_) => return Vec::new(),
+        };
         let mut changes = Vec::new();
         let gone: Vec<PathBuf> = self.known.keys().filter(|file| !files.contains(file)).cloned().collect();
         for file in gone {
