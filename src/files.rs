@@ -41,7 +41,10 @@ impl Check {
         let mut broken = Vec::new();
         for file in &self.files {
             match declared::load(file) {
-                Ok(graph) => writeln!(out, "{}: a graph of {} nodes", file.display(), graph.nodes().count())?,
+                Ok(graph) => match graph.nodes().count() {
+                    1 => writeln!(out, "{}: a graph of one node", file.display())?,
+                    nodes => writeln!(out, "{}: a graph of {nodes} nodes", file.display())?,
+                },
                 Err(error) => broken.push(error.to_string()),
             }
         }

@@ -60,7 +60,7 @@ impl GraphFiles {
     async fn serve(&self, runtime: &Handle, change: Change) {
         let (graph_id, done) = match change {
             Change::Broken(error) => {
-                return tracing::error!("a graph file has mistakes, and its graph stays as it was:\n{error}");
+                return tracing::error!("a graph file has mistakes, and what was served stays:\n{error}");
             }
             Change::Graph { graph_id, graph } => (graph_id.clone(), runtime.set_graph(graph_id, graph).await),
             Change::Removed { graph_id } => match self.replaced.get(&graph_id) {
