@@ -32,6 +32,7 @@ pub mod declared;
 pub mod examples;
 pub mod models;
 pub mod prebuilt;
+mod requests;
 mod text;
 pub mod tools;
 

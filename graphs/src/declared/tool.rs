@@ -6,7 +6,7 @@ use std::sync::Arc;
 use eddyline_engine::Shared;
 use eddyline_engine::message::ToolCall;
 use eddyline_engine::model::ToolSpec as Offered;
-use eddyline_engine::prelude::NodeError;
+use futures_util::future::ready;
 use serde_json::Value;
 
 use super::compile::{Home, duration};
@@ -109,11 +109,22 @@ fn tool(name: &str, spec: &ToolSpec, arguments: &Keys, work: Work) -> Tool {
         description: spec.description.clone(),
         parameters: arguments.parameters(),
     };
-    let work = Arc::new(work);
-    let tool = Tool::dynamic(offered, move |call, ctx| {
-        let work = work.clone();
-        async move { work.done(call, ctx).await }
-    });
+    let tool = match work {
+        Work::Template(template) => {
+            Tool::dynamic(offered, move |call, ctx| ready(template.text(&vars(call, &ctx))))
+        }
+        Work::Http(request) => {
+            let requests = request.requests.clone();
+            Tool::requesting(offered, requests, move |call, ctx| request.asked(&vars(call, ctx)))
+        }
+        Work::Process(processes) => Tool::dynamic(offered, move |call, ctx| {
+            let processes = processes.clone();
+            async move {
+                let answer = processes.call(vars(call, &ctx).input().json(), &ctx).await?;
+                Ok(spoken(&answer.update))
+            }
+        }),
+    };
     let tool = match spec.errors {
         ErrorsSpec::Tell => tool,
         ErrorsSpec::Fail => tool.errors(ToolErrors::Fail),
@@ -121,17 +132,7 @@ fn tool(name: &str, spec: &ToolSpec, arguments: &Keys, work: Work) -> Tool {
     if spec.review { tool.reviewed() } else { tool }
 }
 
-impl Work {
-    /// What the model is told.
-    async fn done(&self, call: ToolCall, ctx: ToolContext) -> Result<String, NodeError> {
-        let vars = run_vars(Shared::from(Value::Object(call.args)), &ctx);
-        match self {
-            Self::Template(template) => template.text(&vars),
-            Self::Http(request) => Ok(spoken(&request.send(&vars).await?["body"])),
-            Self::Process(processes) => {
-                let answer = processes.call(vars.input().json(), &ctx).await?;
-                Ok(spoken(&answer.update))
-            }
-        }
-    }
+/// What the expressions of a tool know: its arguments, and the run around it.
+fn vars(call: ToolCall, ctx: &ToolContext) -> Vars {
+    run_vars(Shared::from(Value::Object(call.args)), ctx)
 }

@@ -1,11 +1,14 @@
-//! Tools for models: an async function whose arguments' type is its schema.
+//! Tools for models: an async function whose arguments' type is its schema, a request over HTTP, or what an MCP server
+//! has.
 //!
 //! Knows nothing of graphs: who calls tools is [`prebuilt::ToolNode`](crate::prebuilt::ToolNode).
 
 mod context;
 mod errors;
 mod function;
+mod http;
 mod mcp;
+mod placeholders;
 mod reply;
 
 use std::fmt;
@@ -20,6 +23,7 @@ use futures_util::future::BoxFuture;
 pub use context::ToolContext;
 pub use errors::ToolErrors;
 pub use function::IntoTool;
+pub use http::{HttpTool, HttpToolError};
 pub use mcp::{McpError, McpServer};
 pub(crate) use reply::Answered;
 pub use reply::{IntoReply, Json, Reply};
