@@ -87,7 +87,7 @@ fn a_corpus_of_files_is_read() {
     let mut files = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let seed = std::fs::read(entry.unwrap().path()).unwrap();
-        for mutant in mutants(&seed, 150) {
+        for mutant in std::iter::once(seed.clone()).chain(mutants(&seed, 150)) {
             let Ok(text) = String::from_utf8(mutant) else { continue };
             for name in ["mutant.yaml", "mutant.toml"] {
                 if let Err(error) = parse(&text, name) {

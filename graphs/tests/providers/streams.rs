@@ -223,7 +223,7 @@ fn a_corpus_of_streams_is_read() {
     let mut files = 0;
     for entry in std::fs::read_dir(folder).unwrap() {
         let seed = std::fs::read(entry.unwrap().path()).unwrap();
-        for mutant in mutants(&seed, 200) {
+        for mutant in std::iter::once(seed.clone()).chain(mutants(&seed, 200)) {
             let (mut whole, mut cut) = (Vec::new(), Vec::new());
             let read = SseDecoder::default().feed(&mutant, &mut whole);
             let mut decoder = SseDecoder::default();
