@@ -331,16 +331,19 @@ fn placed(error: &CompileError, file: &File) -> Vec<Mistake> {
         EngineMistake::NoEntry => file.edges.first().map(|edge| edge.place),
         _ => None,
     };
+    let nodes = || file.nodes.names();
     let one = |mistake: &EngineMistake| {
         let words = mistake.to_string();
         // The engine proposes a name, too; here all of them are known.
         let words = words.split("; did you mean ").next().unwrap_or_default();
         let said = Mistake::new(place(mistake).unwrap_or(Place::TOP), words);
         match mistake {
-            EngineMistake::UnknownSource { node, .. }
-            | EngineMistake::UnknownTarget { node, .. }
-            | EngineMistake::UnknownBranchTarget { target: node, .. }
-            | EngineMistake::UnknownBreakpoint { node, .. } => said.known(node, file.nodes.names()),
+            EngineMistake::UnknownSource { node, .. } => said.known(node, nodes().chain(["START"])),
+            EngineMistake::UnknownTarget { node, .. }
+            | EngineMistake::UnknownBranchTarget { target: node, .. } => {
+                said.known(node, nodes().chain(["END"]))
+            }
+            EngineMistake::UnknownBreakpoint { node, .. } => said.known(node, nodes()),
             EngineMistake::FromEnd => said.help("begin at another node, as the way is over there"),
             EngineMistake::ToStart => said.help("go to the node after it instead"),
             EngineMistake::NoEntry => said.help("add `START -> NODE`"),

@@ -91,6 +91,7 @@ impl de::Error for Mistake {
         let expected = match &*expected.to_string() {
             "f64" => "a number".to_owned(),
             "u32" | "u64" | "usize" | "i64" => "a whole number".to_owned(),
+            "a sequence" => "a list".to_owned(),
             other => other.to_owned(),
         };
         let found = match found {

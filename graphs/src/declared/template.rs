@@ -78,7 +78,7 @@ impl Expr {
 
     fn compile(source: &str, place: Place, scope: &Scope, mistakes: &mut Vec<Mistake>) -> Self {
         let compiled = ENVIRONMENT.compile_expression_owned(source.to_owned()).unwrap_or_else(|error| {
-            let help = "write a value or a comparison, such as `topic == 'rain'`";
+            let help = "write a value or a condition, such as `topic == 'rain' and n > 2`";
             mistakes.push(unreadable(place, "expression", source, &error).help(help));
             ENVIRONMENT.compile_expression("none").expect("a constant is an expression")
         });

@@ -60,10 +60,11 @@ impl Tree {
                 return mistake.help("keep one of them");
             }
             let mistake = Mistake::new(place, format!("this cannot be read as YAML or JSON: {words}"));
-            mistake.help(if words.contains("tabs") {
-                "indent with spaces"
-            } else {
-                "look here and just before for a missing colon, quote or bracket"
+            mistake.help(match words {
+                tabs if tabs.contains("tabs") => "indent with spaces",
+                // A map stands in the place of a key.
+                "expected string scalar" => "put quotes around a text with `{{ }}`",
+                _ => "look here and just before for a missing colon, quote or bracket, or one space too many",
             })
         })
     }
