@@ -69,7 +69,7 @@ fn a_new_file_is_fine_is_drawn_and_runs() {
     let again = eddyline(&folder, &["new", "support"]);
     assert!(!again.status.success() && String::from_utf8_lossy(&again.stderr).contains("cannot write"));
     let checked = out(&eddyline(&folder, &["check", "graphs/support.yaml"]));
-    assert_eq!(checked, "graphs/support.yaml: a graph of 1 nodes\n");
+    assert_eq!(checked, "graphs/support.yaml: a graph of one node\n");
     let drawn = out(&eddyline(&folder, &["draw", "support"]));
     assert!(drawn.contains("__start__ --> answer;"), "{drawn}");
     let input = r#"{"messages": "hello"}"#;
