@@ -131,6 +131,12 @@ impl Connection {
         }
     }
 
+    /// The next piece of the stream; `None` at its end.
+    pub(crate) async fn next_chunk(&mut self) -> Option<&[u8]> {
+        self.body.clear();
+        self.chunk().await.expect(ANSWERS).then_some(&self.body)
+    }
+
     /// Makes it a WebSocket.
     pub(crate) async fn upgrade(&mut self, path: &str) {
         let key = "dGhlIHNhbXBsZSBub25jZQ==";

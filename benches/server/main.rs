@@ -29,6 +29,7 @@ mod runs;
 mod start;
 mod supersteps;
 mod talk;
+mod tokens;
 
 use crate::reference::Environment;
 
@@ -42,7 +43,7 @@ pub(crate) struct Plan {
 }
 
 /// What can be asked for, by name.
-const BENCHES: [Bench; 12] = [
+const BENCHES: [Bench; 13] = [
     ("stateless", runs::stateless),
     ("durable-16", |plan| runs::durable(plan, 16)),
     ("durable-64", |plan| runs::durable(plan, 64)),
@@ -53,6 +54,7 @@ const BENCHES: [Bench; 12] = [
     ("idle", idle::many),
     ("overload", overload::twice),
     ("reconnect", reconnect::storm),
+    ("tokens", tokens::through),
     ("start", start::first_answer),
     ("growth", growth::of_a_thread),
 ];
@@ -62,6 +64,7 @@ fn main() {
     match words.peek().map(String::as_str) {
         Some(bare::ROLE) => return bare::serve(),
         Some(talk::ROLE) => return talk::serve(),
+        Some(tokens::ROLE) => return tokens::serve(),
         _ => {}
     }
     let (mut rounds, mut with_reference, mut chosen) = (5, true, Vec::new());
