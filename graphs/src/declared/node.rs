@@ -56,7 +56,11 @@ enum Done {
     Message(Message),
     /// The update itself, and where to go.
     Update(Value, Vec<eddyline_engine::Goto>),
-    Command(Output),
+    Command {
+        update: Vec<(String, Value)>,
+        command: Command<Value>,
+        to_parent: bool,
+    },
 }
 
 /// What expressions know of the run around a node.
@@ -112,22 +116,17 @@ impl Action {
                 };
                 Ok(Done::Value(answer))
             }
-            Self::Command { .. } => self.command(vars),
+            Self::Command { update, goto, to_parent } => {
+                let command = choose(goto, vars)?.into_iter().fold(Command::new(), Command::and_goto);
+                let update =
+                    update.values(vars).map(|pair| pair.map(|(name, value)| (name.to_owned(), value)));
+                Ok(Done::Command {
+                    update: update.collect::<Result<_, _>>()?,
+                    command,
+                    to_parent: *to_parent,
+                })
+            }
         }
-    }
-
-    fn command(&self, vars: &Vars) -> Result<Done, NodeError> {
-        let Self::Command { update, goto, to_parent } = self else { return Ok(Done::Nothing) };
-        let mut command = Command::<Value>::new();
-        for target in choose(goto, vars)? {
-            command = command.and_goto(target);
-        }
-        let writes: Writes = update
-            .values(vars)
-            .map(|pair| pair.map(|(name, value)| (name.to_owned(), Shared::from(value))))
-            .collect::<Result<_, _>>()?;
-        let command = command.write(writes);
-        Ok(Done::Command(if *to_parent { command.to_parent() } else { command }.into()))
     }
 }
 
@@ -135,7 +134,19 @@ impl Inner {
     fn output(&self, done: Done, vars: Vars) -> Result<Output, NodeError> {
         let mut writes = Writes::default();
         let (result, goto) = match done {
-            Done::Command(output) => return Ok(output),
+            Done::Command { update, command, to_parent: true } => {
+                // The keys are those of another graph, which checks them.
+                for (name, value) in update {
+                    writes.push(name, Ok(value.into()));
+                }
+                return Ok(command.write(writes).to_parent().into());
+            }
+            Done::Command { update, command, to_parent: false } => {
+                for (name, value) in update {
+                    self.write(&mut writes, &name, value)?;
+                }
+                return Ok(command.write(writes).into());
+            }
             Done::Nothing => (Value::Null, Vec::new()),
             Done::Value(value) => {
                 self.take(&mut writes, &value)?;
@@ -178,7 +189,7 @@ impl Inner {
         let result = read.clone().map_or_else(|| serde_json::to_value(&message), Ok)?;
         let Some(key) = self.into.as_ref().and_then(|name| self.keys.get(name)) else { return Ok(result) };
         match read {
-            Some(value) if !(key.kind == Type::Messages) => self.take(writes, &value)?,
+            Some(value) if key.kind != Type::Messages => self.take(writes, &value)?,
             _ => writes.push(key.name.clone(), Ok(key.write_message(message)?)),
         }
         Ok(result)

@@ -119,6 +119,12 @@ edges: [START -> a -> b]
 }
 
 #[test]
+fn a_command_writes_what_its_keys_take() {
+    let file = "state: { n: any, text: string }\nnodes:\n  a: { command: { update: { text: '{{ n }}' }, goto: END } }\nedges: [START -> a]\n";
+    assert!(failure(file, json!({"n": 1})).contains("key `text` is declared as `string`"));
+}
+
+#[test]
 fn a_command_reaches_the_graph_around() {
     let file = "
 state: { way: { type: list, reduce: append } }
